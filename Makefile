@@ -1,0 +1,42 @@
+# Everything a fresh Debian-like machine needs is installed by the targets themselves.
+SHELL := /bin/sh
+VENV := .venv
+# A Python that the distribution installs: version managers earlier on PATH may hold interpreters without venv.
+PYTHON := $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v python3)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: demo demo-stop test lint venv system double-packages clean
+
+demo: venv double-packages
+	tests/demo/demo start
+
+demo-stop:
+	tests/demo/demo stop
+
+test: venv double-packages
+	tests/run all
+
+lint: venv
+	tests/run lint
+
+venv: system $(VENV)/.installed .ansible/collections/ansible_collections/potluck/matrix
+
+system:
+	tests/system-packages
+
+$(VENV)/.installed: tests/requirements.txt
+	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement tests/requirements.txt
+	touch $@
+
+# Ansible only finds a collection below ansible_collections/NAMESPACE/NAME; the checkout may lie anywhere.
+.ansible/collections/ansible_collections/potluck/matrix:
+	mkdir -p $(@D)
+	ln -sfn ../../../.. $@
+
+double-packages: venv
+	tests/double/prepare
+
+clean: demo-stop
+	rm -rf $(VENV) .ansible .cache .demo
