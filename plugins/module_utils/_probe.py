@@ -1,0 +1,249 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checks of the module probe_info.
+
+Each check function takes the check's options (a dict with every option of the module's documentation), the
+timeout in seconds and AnsibleModule.run_command; it returns a sentence about what it found or raises Failure.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import re
+import smtplib
+import socket
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from ansible_collections.potluck.matrix.plugins.module_utils import _ldap_bind
+
+
+class Failure(Exception):
+    """A check failed; the text is one sentence without a full stop."""
+
+
+def _host_port(target):
+    """Split ``host:port`` or ``[v6]:port`` into ``(host, port)``."""
+    host, dummy, port = target.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _tls_context(check):
+    context = ssl.create_default_context(cafile=check.get("ca_file") or None)
+    if not check["verify"]:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Unix(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _At(http.client.HTTPSConnection):
+    """HTTPS to an address, with the name of the URL for SNI and verification."""
+
+    def __init__(self, address, name, port, timeout, context):
+        super().__init__(name, port, timeout=timeout, context=context)
+        self._address = address
+        self._tls = context
+
+    def connect(self):
+        plain = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def check_http(check, timeout, dummy):
+    url = urlsplit(check["target"])
+    address = check.get("address") or url.hostname
+    if check.get("socket"):
+        connection = _Unix(check["socket"], timeout)
+    elif url.scheme == "https":
+        connection = _At(address, url.hostname, url.port or 443, timeout, _tls_context(check))
+    else:
+        connection = http.client.HTTPConnection(address, url.port or 80, timeout=timeout)
+    headers = {"Host": url.netloc.rpartition("@")[2]}
+    headers.update(check.get("headers") or {})
+    if check.get("user"):
+        login = "%s:%s" % (check["user"], check.get("password") or "")
+        headers["Authorization"] = "Basic " + base64.b64encode(login.encode()).decode()
+    try:
+        connection.request("GET", (url.path or "/") + ("?" + url.query if url.query else ""), headers=headers)
+        answer = connection.getresponse()
+        # A metrics page may be large, and the interesting line may come late.
+        body = answer.read(4 * 1024 * 1024).decode("utf-8", "replace")
+    finally:
+        connection.close()
+    if answer.status not in check["status"]:
+        raise Failure("%s answers %d instead of %s" % (check["target"], answer.status, " or ".join(map(str, check["status"]))))
+    if check.get("body") and not re.search(check["body"], body):
+        raise Failure("the answer of %s does not match %s" % (check["target"], check["body"]))
+    return "%s answers %d" % (check["target"], answer.status)
+
+
+def check_tcp(check, timeout, dummy):
+    with socket.create_connection(_host_port(check["target"]), timeout) as connection:
+        if check.get("body"):
+            connection.settimeout(timeout)
+            greeting = connection.recv(512).decode("utf-8", "replace")
+            if not re.search(check["body"], greeting):
+                raise Failure("%s greets with %r" % (check["target"], greeting))
+    return "%s accepts connections" % check["target"]
+
+
+def check_closed(check, timeout, dummy):
+    try:
+        socket.create_connection(_host_port(check["target"]), min(timeout, 3)).close()
+    except OSError:
+        return "%s is closed" % check["target"]
+    raise Failure("%s accepts connections" % check["target"])
+
+
+def check_certificate(check, timeout, dummy):
+    host, port = _host_port(check["target"])
+    name = check.get("server_name") or host
+    with socket.create_connection((check.get("address") or host, port), timeout) as plain:
+        with _tls_context(check).wrap_socket(plain, server_hostname=name) as connection:
+            certificate = connection.getpeercert()
+    if not certificate:
+        return "%s speaks TLS, its certificate is not verified" % check["target"]
+    left = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / 86400
+    if left < check["days"]:
+        raise Failure("the certificate of %s expires in %d days" % (check["target"], left))
+    return "the certificate of %s is valid for %d more days" % (check["target"], left)
+
+
+def check_smtp(check, timeout, dummy):
+    host, port = _host_port(check["target"])
+    context = _tls_context(check)
+    if check["tls"] == "implicit":
+        session = smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
+    else:
+        session = smtplib.SMTP(host, port, timeout=timeout)
+    try:
+        session.ehlo()
+        if check["tls"] != "implicit":
+            if session.has_extn("starttls"):
+                session.starttls(context=context)
+                session.ehlo()
+            elif check["tls"] == "starttls":
+                raise Failure("%s does not offer STARTTLS" % check["target"])
+        if check.get("user"):
+            session.login(check["user"], check.get("password") or "")
+    finally:
+        session.close()
+    return "%s accepts mail sessions" % check["target"]
+
+
+def check_service(check, dummy, run_command):
+    # "status" of a disabled service ends with 0 on FreeBSD 13; "onestatus" tells the truth everywhere.
+    rc, out, err = run_command(["/usr/sbin/service", check["target"], "onestatus"])
+    if rc != 0:
+        raise Failure((out or err).strip().splitlines()[-1] if (out or err).strip() else "%s is not running" % check["target"])
+    return out.strip()
+
+
+def check_mount(check, dummy, run_command):
+    path = check["target"]
+    if not os.path.isdir(path):
+        raise Failure("%s is not a directory" % path)
+    if os.stat(path).st_dev == os.stat(os.path.dirname(path.rstrip("/")) or "/").st_dev:
+        raise Failure("nothing is mounted at %s, the data would land in the jail" % path)
+    return "%s is a file system of its own" % path
+
+
+def check_file(check, dummy, run_command):
+    path = check["target"]
+    if not os.path.isfile(path):
+        raise Failure("%s is missing" % path)
+    if check.get("mode"):
+        mode = os.stat(path).st_mode & 0o7777
+        if mode != int(check["mode"], 8):
+            raise Failure("%s has mode %04o instead of %s" % (path, mode, check["mode"]))
+    return "%s is there" % path
+
+
+def check_ldap(check, timeout, dummy):
+    if _ldap_bind.LDAP3_ERROR:
+        raise Failure("the Python library ldap3 is missing here")
+    params = {name: spec.get("default") for name, spec in _ldap_bind.ARGUMENTS.items()}
+    params.update(check["ldap"], timeout=timeout)
+    try:
+        uri, found = _ldap_bind.prove(params)
+    except _ldap_bind.Refusal as refusal:
+        raise Failure(str(refusal)) from refusal
+    if not found:
+        raise Failure("%s has no user below %s that matches %s" % (uri, params["base"], params["filter"]))
+    return "%s answers and has users" % uri
+
+
+def check_command(check, dummy, run_command):
+    rc, out, err = run_command(check["argv"], environ_update=check.get("environment") or {})
+    if rc != 0:
+        text = (err or out).strip().splitlines()
+        raise Failure("%s ended with %d: %s" % (check["argv"][0], rc, text[-1] if text else "no message"))
+    if check.get("body") and not re.search(check["body"], out):
+        raise Failure("the output of %s does not match %s" % (check["argv"][0], check["body"]))
+    return "%s is content" % check["argv"][0]
+
+
+KINDS = {
+    "service": check_service,
+    "mount": check_mount,
+    "file": check_file,
+    "http": check_http,
+    "tcp": check_tcp,
+    "closed": check_closed,
+    "certificate": check_certificate,
+    "smtp": check_smtp,
+    "ldap": check_ldap,
+    "command": check_command,
+}
+
+
+def with_defaults(check, defaults):
+    """Return the check with address, ca_file and verify from ``defaults`` where it gives none itself."""
+    filled = dict(check)
+    for name in ("address", "ca_file", "verify"):
+        if filled.get(name) is None:
+            filled[name] = defaults[name]
+    return filled
+
+
+def advice(result):
+    """Return one sentence for people about a failed result."""
+    hint = " (look at %s)" % result["variable"] if result["variable"] else ""
+    return "%s: no, %s%s" % (result["name"], result["message"], hint)
+
+
+def run(check, timeout, attempts, run_command):
+    """Return ``{name, variable, ok, message}`` of one check, after at most ``attempts`` tries a second apart."""
+    message = "not tried"
+    for attempt in range(max(1, attempts)):
+        if attempt:
+            time.sleep(1)
+        try:
+            return dict(
+                name=check["name"], variable=check["variable"], ok=True, message=KINDS[check["kind"]](check, timeout, run_command)
+            )
+        except Failure as failure:
+            message = str(failure)
+        except ssl.SSLCertVerificationError as error:
+            message = "the certificate of %s is refused: %s" % (check.get("target"), error.verify_message)
+        except smtplib.SMTPException as error:
+            message = "%s refuses the mail session: %s" % (check.get("target"), error)
+        except (OSError, http.client.HTTPException) as error:
+            message = "%s: %s" % (check.get("target"), error)
+    return dict(name=check["name"], variable=check["variable"], ok=False, message=message)
