@@ -1,0 +1,371 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import become_loader, connection_loader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.potluck.matrix.plugins.connection import pot as pot_module
+
+
+def connect(**variables):
+    """A connection with its options set the way the task executor does it."""
+    context = PlayContext()
+    context.remote_addr = variables.get('ansible_host', 'machine1')
+    plugin = connection_loader.get('potluck.matrix.pot', context, new_stdin=None, task_uuid='u-1', ansible_playbook_pid='1')
+    set_options(plugin, **variables)
+    return plugin
+
+
+def set_options(plugin, **variables):
+    variables = {'ansible_pot_name': 'chat', 'ansible_pot_host_connection': 'local', **variables}
+    plugin.set_options(task_keys={'timeout': 7, 'remote_user': None}, var_options=plugin._resolve_option_variables(variables, Templar(None, variables)))
+
+
+# Options of the outer plugin
+
+def test_ssh_gets_all_its_variables_and_declares_none_here():
+    plugin = connect(ansible_pot_host_connection='ssh', ansible_host='10.0.0.9', ansible_user='admin', ansible_port=2222,
+                     ansible_ssh_common_args='-J jump', ansible_ssh_retries=3, ansible_ssh_private_key_file='/k')
+    outer = plugin._outer
+    assert outer.transport == 'ssh'
+    assert [outer.get_option(name) for name in ('host', 'remote_user', 'port', 'ssh_common_args', 'reconnection_retries', 'private_key_file')] == [
+        '10.0.0.9', 'admin', 2222, '-J jump', 3, '/k']
+    assert outer.get_option('timeout') == 7
+    assert set(plugin.option_definitions) == {'pot_name', 'pot_host_connection', 'pot_privilege_command', 'pipelining'}
+
+
+def test_options_are_set_anew_for_each_item_of_a_loop():
+    plugin = connect(ansible_pot_host_connection='ssh', ansible_host='10.0.0.9', ansible_user='admin')
+    set_options(plugin, ansible_pot_host_connection='ssh', ansible_host='10.0.0.10', ansible_pot_name='other')
+    assert plugin._outer.get_option('host') == '10.0.0.10'
+    assert plugin._outer.get_option('remote_user') is None
+    assert plugin.get_option('pot_name') == 'other'
+
+
+def test_the_outer_plugin_changes_with_its_name():
+    plugin = connect()
+    assert plugin._outer.transport == 'local'
+    set_options(plugin, ansible_pot_host_connection='ssh')
+    assert plugin._outer.transport == 'ssh'
+
+
+def test_values_are_templated():
+    plugin = connect(ansible_pot_host_connection='ssh', ansible_host=trust_as_template('{{ machine }}'), machine='10.1.1.1',
+                     ansible_pot_name=trust_as_template("{{ 'a.b' | replace('.', '-') }}"))
+    assert plugin._outer.get_option('host') == '10.1.1.1'
+    assert plugin.get_option('pot_name') == 'a-b'
+
+
+def test_user_in_the_pot_is_root():
+    plugin = connect(ansible_user='admin')
+    assert plugin.default_user == 'root'
+    with pytest.raises(KeyError):
+        plugin.get_option('remote_user')
+
+
+def test_pipelining_is_on_unless_switched_off():
+    assert connect().is_pipelining_enabled() is True
+    assert connect(ansible_pipelining=False).is_pipelining_enabled() is False
+    assert connect().is_pipelining_enabled(wrap_async=True) is False
+
+
+def test_the_hosts_shell_type_does_not_matter():
+    context = PlayContext()
+    context.shell = 'powershell'
+    plugin = connection_loader.get('potluck.matrix.pot', context, os.devnull)
+    assert plugin._shell.SHELL_FAMILY == 'sh'
+
+
+@pytest.mark.parametrize('name', ['potluck.matrix.pot', 'no_such_plugin'])
+def test_useless_outer_plugins(name):
+    with pytest.raises(AnsibleError, match='ansible_pot_host_connection'):
+        connect(ansible_pot_host_connection=name)
+
+
+def test_missing_and_impossible_names():
+    with pytest.raises(AnsibleError, match='pot_name'):
+        plugin = connection_loader.get('potluck.matrix.pot', PlayContext())
+        plugin.set_options(var_options={})
+    with pytest.raises(AnsibleError, match='cannot be the name of a pot'):
+        connect(ansible_pot_name='a.b').exec_command('id')
+
+
+def test_a_forced_terminal_is_refused():
+    plugin = connect(ansible_pot_host_connection='ssh', ansible_ssh_common_args='-o RequestTTY=force')
+    with pytest.raises(AnsibleError, match='terminal'):
+        plugin.exec_command('id')
+
+
+# Commands
+
+def test_a_command_runs_in_the_pot(host):
+    inside = host.pot('chat')
+    assert connect().exec_command('pwd; cat; echo e >&2; exit 3', in_data=b'\0\xff\n') == (3, str(inside).encode() + b'\n\0\xff\n', b'e\n')
+
+
+def test_local_counts_as_connected_after_a_command(host):
+    host.pot('chat')
+    plugin = connect()
+    assert not plugin.connected
+    plugin.exec_command('true')
+    assert plugin.connected
+    plugin.reset()
+    plugin.close()
+    assert not plugin.connected
+
+
+def test_stopped_pot(host):
+    host.pot('chat', running=False)
+    with pytest.raises(AnsibleConnectionFailure, match='^pot "chat" on host "machine1" is stopped; start it with: pot start chat$'):
+        connect().exec_command('true')
+
+
+def test_missing_pot(host):
+    with pytest.raises(AnsibleConnectionFailure, match='^no pot named "chat" on host "machine1"$'):
+        connect().exec_command('true')
+
+
+def test_no_pot_on_the_host(host):
+    (host.path / 'bin/pot').unlink()
+    with pytest.raises(AnsibleConnectionFailure, match='pot itself is not installed'):
+        connect().exec_command('true')
+
+
+def test_the_login_user_may_not_look(host):
+    host.command('pot', '#!/bin/sh\nexit 1\n')
+    with pytest.raises(AnsibleConnectionFailure, match='does not run on host'):
+        connect().exec_command('true')
+
+
+def test_jexecs_message_from_inside_the_pot_is_output_like_any_other(host):
+    host.pot('chat')
+    rc, dummy, stderr = connect().exec_command("echo 'jexec: jail \"chat\" not found' >&2; exit 1")
+    assert (rc, stderr) == (1, b'jexec: jail "chat" not found\n')
+
+
+@pytest.mark.parametrize('in_data', [None, b'module'])
+def test_missing_privilege_command(host, in_data):
+    host.pot('chat')
+    with pytest.raises(AnsibleConnectionFailure, match='host "machine1" has no doas'):
+        connect(ansible_pot_privilege_command='doas').exec_command('mkdir /tmp/x', in_data=in_data)
+
+
+def test_privilege_command_runs_jexec(host):
+    inside = host.pot('chat')
+    host.command('doas', '#!/bin/sh\ntest "$1" = -n || exit 9\nshift\nexec "$@"\n')
+    assert connect(ansible_pot_privilege_command='doas').exec_command('pwd')[1].decode() == '%s\n' % inside
+
+
+def test_without_the_right_to_enter(host):
+    host.pot('chat')
+    (host.path / 'denied').touch()
+    with pytest.raises(AnsibleConnectionFailure, match='may not enter pots'):
+        connect().exec_command('true')
+
+
+def test_missing_python_is_named_for_modules_only(host):
+    host.pot('chat')
+    command = '/usr/local/bin/python3.99'
+    with pytest.raises(AnsibleError, match='no Python in pot "chat".*python3.99 was not found.*pot_jail.*python311'):
+        connect().exec_command(command, in_data=b'#!/usr/bin/python')
+    with pytest.raises(AnsibleError, match='no Python in pot'):
+        connect().exec_command(command + ' /root/AnsiballZ_ping.py')
+    assert connect().exec_command(command)[0] == 127
+
+
+def test_an_unreachable_host_stays_unreachable(monkeypatch):
+    plugin = connect()
+
+    def fail(*args, **kwargs):
+        raise AnsibleConnectionFailure('Failed to connect to the host via ssh: no route')
+    monkeypatch.setattr(plugin._outer, 'exec_command', fail)
+    with pytest.raises(AnsibleConnectionFailure, match='no route'):
+        plugin.exec_command('true')
+
+
+# Become
+
+SUDO = """#!/bin/sh
+# What Ansible's become plugin calls: sudo -H -S [-n | -p PROMPT] -u USER COMMAND...
+while :; do
+  case $1 in
+    -H|-S) shift ;;
+    -n) shift ;;
+    -p) printf %s "$2" >&2; read -r answer; test "$answer" = secret || { echo 'Sorry, try again.' >&2; exit 1; }; shift 2 ;;
+    -u) shift 2 ;;
+    *) break ;;
+  esac
+done
+exec "$@"
+"""
+
+
+def become(plugin, password=None):
+    sudo = become_loader.get('sudo')
+    options = {'ansible_become_pass': password} if password else {}
+    sudo.set_options(var_options={'ansible_become_user': 'synapse', 'ansible_become_exe': options.pop('exe', 'sudo'), **options})
+    plugin.set_become_plugin(sudo)
+    return sudo
+
+
+def test_the_outer_plugin_does_not_know_of_become(host, monkeypatch):
+    host.pot('chat')
+    plugin = connect()
+    seen = []
+    original = plugin._outer.exec_command
+
+    def spy(cmd, in_data=None, sudoable=True):
+        seen.append((plugin._outer.become, sudoable))
+        return original(cmd, in_data=in_data, sudoable=sudoable)
+    monkeypatch.setattr(plugin._outer, 'exec_command', spy)
+    become(plugin)
+    command = plugin.become.build_become_command('cat', plugin._shell).replace('sudo', str(host.command('sudo', SUDO)), 1)
+    rc, stdout, dummy = plugin.exec_command(command, in_data=b'payload')
+    assert (rc, stdout.splitlines()[1:]) == (0, [b'payload'])
+    assert seen == [(None, False)]
+
+
+def test_a_become_password_is_given_inside_the_pot(host):
+    host.pot('chat')
+    plugin = connect()
+    become(plugin, 'secret')
+    command = plugin.become.build_become_command('cat', plugin._shell).replace('sudo', str(host.command('sudo', SUDO)), 1)
+    assert plugin.exec_command(command, in_data=b'payload') == (0, b'payload', b'')
+
+
+def test_a_stopped_pot_is_named_when_a_become_password_is_due(host):
+    host.pot('chat', running=False)
+    plugin = connect()
+    become(plugin, 'secret')
+    command = plugin.become.build_become_command('true', plugin._shell)
+    with pytest.raises(AnsibleConnectionFailure, match='is stopped'):
+        plugin.exec_command(command)
+
+
+# Files
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Pieces of one MiB, so that small files need several."""
+    monkeypatch.setattr(pot_module, 'PUT_PIECE', pot_module.MIB)
+    monkeypatch.setattr(pot_module, 'FETCH_PIECE', pot_module.MIB)
+
+
+NAMES = ['plain', 'with blank', 'quo"te\'s', 'new\nline', '-dash', 'back\\slash', 'wow!', 'ü$HOME`id`', '*']
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_names(host, tmp_path, name):
+    inside = host.pot('chat')
+    local = tmp_path / 'local'
+    local.write_bytes(b'content\0\n')
+    plugin = connect()
+    plugin.put_file(str(local), str(inside / name))
+    assert (inside / name).read_bytes() == b'content\0\n'
+    assert os.stat(inside / name).st_mode & 0o777 == 0o600
+    plugin.fetch_file(str(inside / name), str(tmp_path / 'back'))
+    assert (tmp_path / 'back').read_bytes() == b'content\0\n'
+    plugin.put_file(str(local), name + '2')
+    plugin.fetch_file(name + '2', str(tmp_path / 'back2'))
+    assert sorted(os.listdir(inside)) == sorted([name, name + '2'])
+
+
+@pytest.mark.parametrize('size', [0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 3 * 2 ** 20])
+@pytest.mark.usefixtures('small_pieces')
+def test_sizes(host, tmp_path, size):
+    inside = host.pot('chat')
+    data = os.urandom(size)
+    (tmp_path / 'local').write_bytes(data)
+    plugin = connect()
+    plugin.put_file(str(tmp_path / 'local'), str(inside / 'x'))
+    assert (inside / 'x').read_bytes() == data
+    plugin.fetch_file(str(inside / 'x'), str(tmp_path / 'back'))
+    assert (tmp_path / 'back').read_bytes() == data
+
+
+def test_64_mib(host, tmp_path):
+    inside = host.pot('chat')
+    data = os.urandom(2 ** 16) * 1024
+    (tmp_path / 'local').write_bytes(data)
+    plugin = connect()
+    plugin.put_file(str(tmp_path / 'local'), str(inside / 'x'))
+    plugin.fetch_file(str(inside / 'x'), str(tmp_path / 'back'))
+    assert (tmp_path / 'back').read_bytes() == data
+
+
+def test_a_planted_link_is_replaced_not_followed(host, tmp_path):
+    inside = host.pot('chat')
+    victim = tmp_path / 'victim'
+    victim.write_text('untouched')
+    (inside / 'x').symlink_to(victim)
+    (tmp_path / 'local').write_text('new')
+    connect().put_file(str(tmp_path / 'local'), str(inside / 'x'))
+    assert victim.read_text() == 'untouched'
+    assert not (inside / 'x').is_symlink() and (inside / 'x').read_text() == 'new'
+
+
+def test_a_full_disk_leaves_neither_target_nor_remains(host, tmp_path):
+    inside = host.pot('chat')
+    (inside / 'x').write_text('old')
+    (tmp_path / 'local').write_bytes(b'x' * 100_000)
+    plugin = connect()
+    run = plugin._run
+    # The limit is in blocks of 512 bytes; XFSZ would kill dd without a word.
+    plugin._run = lambda command, **more: run("trap '' XFSZ; ulimit -f 10; " + command, **more)
+    with pytest.raises(AnsibleError, match='failed to write .*/x in pot "chat": dd: .*File too large'):
+        plugin.put_file(str(tmp_path / 'local'), str(inside / 'x'))
+    assert os.listdir(inside) == ['x'] and (inside / 'x').read_text() == 'old'
+
+
+def test_errors(host, tmp_path):
+    inside = host.pot('chat')
+    plugin = connect()
+    with pytest.raises(AnsibleFileNotFound):
+        plugin.put_file(str(tmp_path / 'none'), '/x')
+    (tmp_path / 'local').write_text('x')
+    with pytest.raises(AnsibleError, match='failed to write /nosuchdir/x in pot "chat": .*No such file'):
+        plugin.put_file(str(tmp_path / 'local'), '/nosuchdir/x')
+    with pytest.raises(AnsibleError, match='is a directory'):
+        plugin.put_file(str(tmp_path / 'local'), str(inside))
+    with pytest.raises(AnsibleError, match='failed to read /nosuch in pot "chat": .*No such file'):
+        plugin.fetch_file('/nosuch', str(tmp_path / 'back'))
+
+
+def test_a_growing_file_is_cut_and_a_shrinking_one_is_an_error(host, tmp_path):
+    inside = host.pot('chat')
+    (inside / 'log').write_text('12345')
+    plugin = connect()
+    run = plugin._run
+    plugin._run = lambda command, **more: run(command.replace('echo $s', 'echo $((s - 1))'), **more)
+    plugin.fetch_file(str(inside / 'log'), str(tmp_path / 'back'))
+    assert (tmp_path / 'back').read_text() == '1234'
+    plugin._run = lambda command, **more: run(command.replace('echo $s', 'echo $((s + 1))'), **more)
+    with pytest.raises(AnsibleError, match='became shorter'):
+        plugin.fetch_file(str(inside / 'log'), str(tmp_path / 'back'))
+
+
+@pytest.mark.usefixtures('small_pieces')
+def test_an_outer_plugin_without_standard_input(host, tmp_path, monkeypatch):
+    inside = host.pot('chat')
+    plugin = connect()
+    original = plugin._outer.exec_command
+
+    def without_input(cmd, in_data=None, sudoable=True):
+        assert not in_data
+        return original(cmd, sudoable=sudoable)
+    monkeypatch.setattr(plugin._outer, 'exec_command', without_input)
+    monkeypatch.setattr(plugin._outer, 'has_pipelining', False)
+    before = set(os.listdir('/tmp'))
+    data = os.urandom(2 ** 20 + 5)
+    (tmp_path / 'local').write_bytes(data)
+    plugin.put_file(str(tmp_path / 'local'), str(inside / 'x'))
+    assert (inside / 'x').read_bytes() == data
+    assert not [name for name in set(os.listdir('/tmp')) - before if name.startswith('pot-transfer')]
