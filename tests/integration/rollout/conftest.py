@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+DOUBLE = TOP / "tests/double/double"
+
+
+class Result:
+    def __init__(self, code, output):
+        self.code, self.output = code, output
+        self.recap = {}
+        for line in output.splitlines():
+            match = re.match(r"(\S+)\s+: (ok=.*)", line)
+            if match:
+                self.recap[match.group(1)] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match.group(2))}
+
+    @property
+    def changed(self):
+        return sum(host["changed"] for host in self.recap.values())
+
+    def __str__(self):
+        return self.output
+
+
+class Lab:
+    """Doubles, an inventory of servers on them, and Ansible."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.addresses = {}
+        self.servers = {}
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"], check=True)
+        self.environment = dict(os.environ, PATH=f"{TOP}/.venv/bin:{os.environ['PATH']}", ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), ANSIBLE_NOCOLOR="1",
+                                ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"), ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"))
+
+    def double(self, *arguments, check=True):
+        return subprocess.run([DOUBLE, *arguments], check=check, capture_output=True, text=True).stdout
+
+    def start(self, *machines, disk="4G"):
+        for machine in machines:
+            name = f"rollout-{os.getpid()}-{machine}"
+            self.addresses[machine] = self.double("start", name, "--disk", disk, "--ssh-key", str(self.directory / "key.pub")).split()[-1]
+
+    def stop(self):
+        self.double("stop", *(f"rollout-{os.getpid()}-{machine}" for machine in self.addresses))
+
+    def power(self, verb, machine):
+        self.double(verb, f"rollout-{os.getpid()}-{machine}")
+
+    def run(self, machine, script, check=True):
+        """Standard output of a shell script run as root on the machine, around Ansible."""
+        return self.double("exec", f"rollout-{os.getpid()}-{machine}", "--", "/bin/sh", "-c", script, check=check)
+
+    def serve(self, server, machine, **variables):
+        base, last = self.addresses[machine].rsplit(".", 1)
+        index = len([name for name in self.servers if self.servers[name]["machine"] == machine])
+        self.servers[server] = dict(machine=machine, ansible_host=self.addresses[machine], matrix_dataset=f"zroot/{server}",
+                                    matrix_ip=f"{base}.{int(last) % 40 + 100 + 40 * index}", **variables)
+
+    def inventory(self):
+        common = dict(ansible_user="root", ansible_ssh_private_key_file=str(self.directory / "key"), matrix_alert_email="admin@example.test",
+                      ansible_ssh_common_args=f"-o StrictHostKeyChecking=no -o UserKnownHostsFile={self.directory}/known_hosts -o LogLevel=ERROR")
+        path = self.directory / "inventory.json"
+        path.write_text(json.dumps({"matrix": {"vars": common, "hosts": self.servers}}), encoding="utf-8")
+        return str(path)
+
+    def command(self, *arguments, playbook=HERE / "machines.yml"):
+        return ["ansible-playbook", "-i", self.inventory(), str(playbook), *arguments]
+
+    def play(self, *arguments, **options):
+        done = subprocess.run(self.command(*arguments, **options), env=self.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        return Result(done.returncode, done.stdout + done.stderr)
+
+    def killed_play(self, seconds, *arguments):
+        """Start a play and kill all of it, as a power cut on the controller would."""
+        process = subprocess.Popen(self.command(*arguments), env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            # The shared ssh connections are processes of sessions of their own; on a power cut they would be gone as well.
+            for path in (self.directory / "cp").glob("*"):
+                subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={path}", "machine"], capture_output=True, check=False)
+            time.sleep(0.2)
+            return True
+        return False
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    lab = Lab(tmp_path_factory.mktemp("rollout"))
+    try:
+        yield lab
+    finally:
+        lab.stop()
