@@ -1,0 +1,3 @@
+# $FreeBSD$
+#
+# System-wide .login file for csh(1).

@@ -1,0 +1,3 @@
+# $FreeBSD$
+#
+# .cshrc of a new user

@@ -1,0 +1,3 @@
+# $FreeBSD$
+#
+# .login of a new user
