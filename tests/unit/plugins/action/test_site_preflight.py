@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role preflight as Ansible runs it, with a connection plugin that would betray every contact with a machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[4]
+SECRET = "marker-of-a-secret"
+# Loaded is not contacted: Ansible makes the connection object when it starts a task, contact is what goes through it.
+RECORDER = '''
+from ansible.plugins.connection import ConnectionBase
+
+DOCUMENTATION = """
+name: recorder
+short_description: Writes down that a machine was contacted
+description: Fails afterwards, as an unreachable machine does.
+author: tests
+options: {}
+"""
+
+
+class Connection(ConnectionBase):
+    transport = "recorder"
+    has_pipelining = True
+
+    def _contact(self, *args, **kwargs):
+        from ansible.errors import AnsibleConnectionFailure
+        with open(%r, "a") as record:
+            record.write("contact\\n")
+        raise AnsibleConnectionFailure("nobody there")
+
+    _connect = exec_command = put_file = fetch_file = _contact
+
+    def close(self):
+        pass
+'''
+GOOD = {"matrix_alert_email": "admin@example.com", "matrix_ssl_email": "admin@example.com", "ansible_connection": "recorder"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run preflight and then a task on the machines; the finished process and how often a machine was contacted."""
+    (tmp_path / "connection_plugins").mkdir()
+    record = tmp_path / "record"
+    (tmp_path / "connection_plugins" / "recorder.py").write_text(RECORDER % str(record))
+    plays = [
+        {"name": "Check", "hosts": "matrix", "gather_facts": False, "roles": ["potluck.matrix.preflight"]},
+        {"name": "Contact", "hosts": "matrix", "gather_facts": False, "tasks": [{"name": "Touch", "ansible.builtin.raw": "true"}]},
+    ]
+    (tmp_path / "site.yml").write_text(yaml.safe_dump(plays))
+
+    def runner(hosts, *arguments, text=None):
+        (tmp_path / "inventory.yml").write_text(text or yaml.safe_dump({"matrix": {"hosts": hosts}}))
+        command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", "site.yml", *arguments]
+        environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".ansible/collections"), ANSIBLE_NOCOLOR="1")
+        environment["ANSIBLE_CONNECTION_PLUGINS"] = str(tmp_path / "connection_plugins")
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return result, len(record.read_text().splitlines()) if record.exists() else 0
+
+    return runner
+
+
+def messages(result):
+    """The report's lines, as the error shows them."""
+    return [line for line in result.stdout.splitlines() + result.stderr.splitlines() if line.startswith("- ")]
+
+
+def test_all_problems_of_all_servers_and_no_contact(run):
+    hosts = {
+        "matrix1": {**GOOD, "ansible_host": "192.0.2.1", "matrix_domain": "exa mple.com", "matrix_ip": "10.0.0.300", "matrix_gossip_key": SECRET},
+        "matrix2": {**GOOD, "ansible_host": "192.0.2.1", "matrix_domain": "example.org", "matrix_ip": "{{ nowhere.defined }}", "matrix_nossl": "maybe"},
+        "matrix3": {
+            **GOOD,
+            "ansible_host": "192.0.2.2",
+            "matrix_domain": "{{ 'example' ~ '.org' }}",
+            "matrix_ip": "{{ ansible_facts.default_ipv4.address }}",
+            "matrix_smtp_password": SECRET,
+            "matrix_ldap_sever": "ldap.example.com",
+            "preflight_own_variables": [],
+        },
+    }
+    result, contacts = run(hosts, "-vvv")
+    assert contacts == 0
+    assert result.returncode == 2
+    expected = [
+        '- matrix1: matrix_domain: "exa mple.com" holds a blank; for example matrix_domain: example.com',
+        '- matrix1: matrix_ip: "10.0.0.300" is not an IP address; for example matrix_ip: 10.0.0.5',
+        "- matrix1: matrix_gossip_key: the gossip key ",
+        '- matrix2: matrix_ip: the value uses the variable "nowhere", which is not defined; ',
+        '- matrix2: matrix_nossl: "maybe" is neither true nor false; ',
+        '- matrix2: matrix_dataset: "zroot/matrixdata" is the dataset of matrix1 on the same machine already; ',
+        "- matrix3: matrix_ip: the value is made of facts of the machine, which nobody knows before it is contacted; ",
+        "- matrix3: matrix_smtp_user is not set, but matrix_smtp_password is; ",
+        "- matrix3: matrix_ldap_sever is not known (did you mean matrix_ldap_server? ",
+        '- matrix3: matrix_domain: "example.org" is the domain of matrix2 already; ',
+    ]
+    found = messages(result)
+    assert len(found) == len(expected), found
+    for words in expected:
+        assert sum(line.startswith(words) for line in found) == 1, words
+    assert SECRET not in result.stdout + result.stderr
+    assert "PLAY [Contact]" not in result.stdout
+
+
+def test_the_same_machines_are_contacted_when_all_is_well(run):
+    result, contacts = run({"matrix1": {**GOOD, "ansible_host": "192.0.2.1", "matrix_domain": "example.com", "matrix_ip": "10.0.0.5"}})
+    assert "PLAY [Contact]" in result.stdout and contacts > 0
+    assert "changed=0" in result.stdout
+
+
+def test_check_mode_and_a_limit(run):
+    shared = {**GOOD, "ansible_host": "192.0.2.1"}
+    hosts = {
+        "matrix1": {**shared, "matrix_domain": "example.com", "matrix_ip": "10.0.0.5", "matrix_shared_secret": "{{ undefined_here }}"},
+        "matrix2": {**shared, "matrix_domain": "example.org", "matrix_ip": "10.0.0.5", "matrix_dataset": "zroot/second"},
+    }
+    result, contacts = run(hosts, "--check", "--limit", "matrix2")
+    assert contacts == 0
+    assert [line[:60] for line in messages(result)] == ['- matrix2: matrix_ip: "10.0.0.5" is the address of matrix1 on'[:60]]
+
+
+def test_options_and_misspellings_of_roles(run):
+    host = {**GOOD, "matrix_domain": "example.com", "matrix_ip": "10.0.0.5", "control_user_port": "ssh", "matrix_ldap_mode": "guess", "matrix_ldap_attribute_uid": ["uid"]}
+    result, contacts = run({"matrix1": host})
+    assert contacts == 0
+    assert sorted(line.split(":")[1].split()[0] for line in messages(result)) == ["control_user_port", "matrix_ldap_attribute_uid", "matrix_ldap_mode"]
+
+
+def test_a_vault_without_its_password(run):
+    vault = "\n".join(
+        [
+            "matrix:",
+            "  hosts:",
+            "    matrix1:",
+            "      %s" % json.dumps(GOOD)[1:-1].replace(", ", "\n      ").replace('": "', '": "'),
+            "      matrix_domain: example.com",
+            "      matrix_ip: 10.0.0.5",
+            "      matrix_shared_secret: !vault |",
+            "        $ANSIBLE_VAULT;1.1;AES256",
+            "        66643438316263306162343535623561336530353034316363376462373665363533373032343835",
+            "        6666336666376231383731653835656339363266393666620a396137383437623233373566316565",
+            "        33323463666338303435383166393065623664353161383763383432663433653630316530663031",
+            "        3930386234376461370a646464373561326135343761396461363937656537303166363530346261",
+            "        3363",
+            "",
+        ]
+    )
+    result, contacts = run(None, text=vault)
+    assert contacts == 0
+    assert len(messages(result)) == 1 and "cannot be decrypted; give the vault's password with" in messages(result)[0]

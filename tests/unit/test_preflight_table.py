@@ -1,0 +1,675 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For every variable of a server at least five bad values, each with the words it is refused with."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import re
+import struct
+
+import pytest
+import yaml
+from ansible_collections.potluck.matrix.plugins.plugin_utils import _preflight
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import Unusable
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
+KEY = base64.b64encode(bytes(range(32))).decode()
+SECRET = "marker-of-a-secret"
+
+
+def ssh_key(kind="ssh-ed25519", length=32):
+    """A well-formed public key of zeros."""
+    body = struct.pack(">I", 3) + b"\1\0\1" if kind == "ssh-rsa" else b""
+    blob = struct.pack(">I", len(kind)) + kind.encode() + body + struct.pack(">I", length) + bytes(length)
+    return "%s %s somebody" % (kind, base64.b64encode(blob).decode())
+
+
+GOOD = {"matrix_domain": "example.com", "matrix_ip": "10.0.0.5", "matrix_alert_email": "admin@example.com", "matrix_ssl_email": "admin@example.com"}
+CONSUL = {"matrix_consul_servers": "10.0.0.2", "matrix_gossip_key": KEY, "matrix_datacenter": "dc1"}
+MAIL = {"matrix_smtp_host": "smtp.example.com", "matrix_smtp_from": "matrix@example.com"}
+LOGIN = {**MAIL, "matrix_smtp_user": "u", "matrix_smtp_password": SECRET}
+LDAP = {"matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com", "matrix_ldap_password": SECRET}
+BRIDGE = {"matrix_pot_network_type": "public-bridge"}
+PROVIDED = {"matrix_tls_mode": "provided", "matrix_tls_certificate": "good.pem", "matrix_tls_key": "good.key"}
+NOSSL = {"matrix_nossl": True}
+
+NOT_TEXT = [(5, "is a number"), (["x"], "is a list"), ({"x": 1}, "is a dictionary"), (None, "missing after the colon")]
+BAD_BOOLEANS = ["maybe", "", 2, "ja", None, ["true"], "true ", 1.5]
+BAD_PORTS = [0, 65536, -1, "", "http", "80 ", True, None, [80], 80.5]
+BAD_CA_FILES = [
+    ("absent.pem", "does not exist on the controller"),
+    ("empty.pem", "holds no PEM certificate"),
+    ("damaged.pem", "holds a damaged certificate"),
+    ("expired.pem", "expired on 2026-01-01"),
+    ("future.pem", "is not valid before"),
+    (".", "is a directory"),
+    ("a\nb", "line break"),
+    (5, "is a number"),
+]
+BAD_HOSTS = [
+    ("example.com:25", "has a port"),
+    ("http://example.com", "has a scheme"),
+    ("10.0.0.256", "is not an IP address"),
+    ("ex ample.com", "holds a blank"),
+    ("[2001:db8::1]", "has brackets"),
+    ("example.com/x", "has a path"),
+    ("exa_mple.com", "something other than letters"),
+    ("user@example.com", "has a user name"),
+    ("bücher.example", 'not in its normal form "xn--bcher-kva.example"'),
+    ("-a.example.com", "hyphen"),
+]
+BAD_MAILS = [
+    ("admin", "exactly one @"),
+    ("admin@localhost", "one label only"),
+    ("Admin <admin@example.com>", "display name"),
+    ("a@example.com,b@example.com", "more than one address"),
+    ("admin@exa mple.com", "holds a blank"),
+    ("admin@example.com:25", "has a domain that"),
+    ("@example.com", "before the @"),
+]
+BAD_INTERFACES = ["em 0", "0em", "em0;reboot", "averyverylonginterface", "em0\n", "em0|10.0.0.5"]
+BAD_SECRETS = [(12345, "is a number; put it in quotes"), (True, "is a boolean; put it in quotes"), ("a\nb", "line break"), ("a\x00b", "control character")]
+BAD_SECRETS += [(["x"], "is a list"), ({"x": "y"}, "is a dictionary"), (None, "missing after the colon"), (1.5, "is a number; put it in quotes")]
+
+# variable → (what else is set, [(bad value, words of the problem), …])
+TABLE = {
+    "matrix_domain": (
+        {},
+        [
+            ("", "is empty"),
+            ("exa mple.com", "holds a blank"),
+            ("https://example.com", "is a URL"),
+            ("example.com:8448", "has a port"),
+            ("example.com.", 'not in its normal form "example.com"'),
+            ("Example.com", 'not in its normal form "example.com"'),
+            (" example.com", 'not in its normal form "example.com"'),
+            ("bücher.example", 'not in its normal form "xn--bcher-kva.example"'),
+            ("example", "one label only"),
+            ("exa_mple.com", "something other than letters"),
+            ("example..com", "empty label"),
+            ("-example.com", "hyphen"),
+            ("10.0.0.1", "is an address"),
+            ("@user:example.com", "holds an @"),
+            ("a" * 64 + ".com", "longer than 63"),
+            (".".join(["a" * 60] * 5), "longer than 253"),
+            ("example.com\n", "not in its normal form"),
+            (Unusable('uses the variable "nope", which is not defined'), '"nope", which is not defined'),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_ip": (
+        {},
+        [
+            ("", "is empty"),
+            ("10.0.0.256", "is not an IP address"),
+            ("10.0.0.5/24", "prefix length"),
+            ("em0|10.0.0.5", "has an interface in front"),
+            ("10.0.0.5 10.0.0.6", "more than one address"),
+            ("10.0.0.5,10.0.0.6", "more than one address"),
+            ("0.0.0.0", "unspecified"),
+            ("224.0.0.5", "multicast"),
+            ("2001:DB8::5", 'not in its normal form "2001:db8::5"'),
+            ("010.0.0.5", "is not an IP address"),
+            ("auto", "is not an IP address"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_alert_email": ({}, [("", "is empty"), *BAD_MAILS, *NOT_TEXT]),
+    "matrix_pot_name": (
+        {},
+        [
+            ("matrix.example", "holds a dot"),
+            ("my matrix", "is not a pot's name"),
+            ("42", "consists of digits"),
+            ("a/b", "is not a pot's name"),
+            ("-matrix", "is not a pot's name"),
+            ("m@x", "is not a pot's name"),
+            ("x" * 65, "longer than 64"),
+            ("", "is empty"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_pot_network_type": ({}, [(bad, "is none of inherit, alias") for bad in ("vnet", "Alias", "bridge", "host", "public_bridge")] + [("", "is empty"), *NOT_TEXT]),
+    "matrix_pot_interface": ({}, [(bad, "") for bad in BAD_INTERFACES] + NOT_TEXT),
+    "matrix_pot_bridge": ({}, [("a b", "bridge's name"), ("a/b", "bridge's name"), ("a.b", "bridge's name"), ("-a", "bridge's name"), ("x" * 65, "longer than 64"), *NOT_TEXT]),
+    "matrix_pot_release": (
+        {},
+        [
+            ("14", "is not a FreeBSD release"),
+            ("14.2-RELEASE", "something after the version"),
+            ("12.4", "from 13.0 on"),
+            ("current", "is not a FreeBSD release"),
+            ("14.2.1", "is not a FreeBSD release"),
+            (12.4, "from 13.0 on"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_pot_extif": ({}, [(bad, "") for bad in BAD_INTERFACES] + NOT_TEXT),
+    "matrix_pot_exported_ports": (
+        BRIDGE,
+        [
+            ("443", "is a text where a list"),
+            ([0], "not between 1 and 65535"),
+            (["tcp:443:70000"], "not between 1 and 65535"),
+            (["sctp:443"], "not of the form"),
+            (["443:443:443"], "not of the form"),
+            (["443", "x"], "as item 2"),
+            ([True], "not of the form"),
+            (["443:443", "8448:443"], "for the second time"),
+            ({"443": 443}, "is a dictionary"),
+            ("", "is empty"),
+        ],
+    ),
+    "matrix_pot_mounts": (
+        {},
+        [
+            ("/srv", "is a text where a list"),
+            (["/srv"], "a text where a dictionary"),
+            ([{"source": "/srv"}], "without target"),
+            ([{"target": "/srv"}], "without source"),
+            ([{"source": "/srv", "target": "srv"}], "not an absolute path"),
+            ([{"source": "/srv", "target": "/mnt"}], "something else is mounted"),
+            ([{"source": "/srv", "target": "/a b"}], "holds a blank"),
+            ([{"source": "/s", "target": "/s", "mode": "ro"}], 'unknown key "mode"'),
+            ([{"source": "/s", "target": "/s", "kind": "nfs"}], "is none of directory"),
+            ([{"source": "/s", "target": "/s", "read_only": "maybe"}], "neither true nor false"),
+            ([{"source": "/s", "target": "/t"}, {"source": "/u", "target": "/t"}], "something else is mounted"),
+        ],
+    ),
+    "matrix_pkg_repository_url": (
+        {},
+        [
+            ("pkg.example.com", "does not begin with"),
+            ("ftp://pkg.example.com", "does not begin with"),
+            ("https://", "has no host"),
+            ("https://pkg.example.com:99999/", "host or port is wrong"),
+            ("https://pkg .example.com", "holds a blank"),
+            ("https://exa_mple.com/", "something other than letters"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_python_version": ({}, [("3", "Python version"), ("2.7", "Python version"), ("311", "Python version"), ("3.8", "Python version"), (3.1, "put it in quotes"), ("", "is empty"), ("python3.11", "Python version")]),
+    "matrix_dataset": (
+        {},
+        [
+            ("", "is empty"),
+            ("zroot", "is a whole pool"),
+            ("/zroot/data", "is a path"),
+            ("zroot/data@now", "is a snapshot"),
+            ("zroot/my data", "holds a blank"),
+            ("zroot//data", "is not a dataset's name"),
+            ("zroot/data/", "is not a dataset's name"),
+            ("zroot/../data", "is not a dataset's name"),
+            ("1pool/data", "is not a dataset's name"),
+            ("zroot/" + "x" * 250, "longer than 200"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_dataset_mountpoint": (
+        {},
+        [
+            ("", "is empty"),
+            ("mnt/data", "not an absolute path"),
+            ("/mnt/my data", "holds a blank"),
+            ("/mnt/data/", 'normal form "/mnt/data"'),
+            ("/mnt/../usr", 'normal form "/usr"'),
+            ("//mnt", "normal form"),
+            ("/", "directory of the system"),
+            ("/usr/local", "directory of the system"),
+            ("none", "not an absolute path"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_dataset_properties": (
+        {},
+        [
+            ("compression=lz4", "is a text where a dictionary"),
+            (["lz4"], "is a list where a dictionary"),
+            ({"mountpoint": "/x"}, "matrix_dataset_mountpoint is for that"),
+            ({"canmount": "off"}, "matrix_dataset_mountpoint is for that"),
+            ({"Quota": "1G"}, "not the name of a property"),
+            ({"quota": None}, "no usable value"),
+            ({"quota": ["1G"]}, "no usable value"),
+            ({5: "1G"}, "not the name of a property"),
+        ],
+    ),
+    "matrix_datacenter": (CONSUL, [("DC1", "lower-case"), ("dc 1", "lower-case"), ("dc.1", "lower-case"), ("dc/1", "lower-case"), ("x" * 65, "longer than 64"), ("", "is not set, but matrix_consul_servers is"), *NOT_TEXT]),
+    "matrix_consul_servers": (
+        CONSUL,
+        [
+            ("10.0.0.2, 10.0.0.3", 'item 2 " 10.0.0.3"'),
+            ("10.0.0.2,", "item 2 of the Consul servers is empty"),
+            ("10.0.0.2:8301", "has a port"),
+            ("10.0.0.2,10.0.0.2", "is the same as item 1"),
+            ("10.0.0.300", "is not an IP address"),
+            (["10.0.0.2", 5], "item 2 of the Consul servers is a number"),
+            ({"a": "b"}, "are a dictionary"),
+            (5, "are a number"),
+            (None, "missing after the colon"),
+        ],
+    ),
+    "matrix_gossip_key": (
+        CONSUL,
+        [
+            (SECRET, "URL alphabet"),
+            ("bWFya2Vy", "decodes to 6 bytes"),
+            (KEY + "\n", "a blank or a line break"),
+            (KEY[:-1], "is not Base64"),
+            ("", "is not set, but matrix_consul_servers is"),
+            (12345678901234567890, "is a number"),
+            ([KEY], "is a list"),
+        ],
+    ),
+    "matrix_node_name": (CONSUL, [("matrix.example", "holds a dot"), ("ma trix", "not a host label"), ("-matrix", "not a host label"), ("ma_trix", "not a host label"), ("x" * 64, "longer than 63"), ("", "is empty"), *NOT_TEXT]),
+    "matrix_registration_enable": ({}, [(bad, "") for bad in BAD_BOOLEANS] + [(True, "open to everybody"), ("true", "open to everybody"), ("yes", "open to everybody")]),
+    "matrix_registration_without_verification": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_shared_secret": ({}, BAD_SECRETS),
+    "matrix_smtp_host": (MAIL, [*BAD_HOSTS, *NOT_TEXT]),
+    "matrix_smtp_port": (MAIL, [(2525, "is none of 25, 465 and 587"), ("smtp", "is not a number"), *((bad, "") for bad in BAD_PORTS)]),
+    "matrix_smtp_user": (LOGIN, [("", "is not set, but matrix_smtp_password is"), *BAD_SECRETS]),
+    "matrix_smtp_password": (LOGIN, [("", "is not set, but matrix_smtp_user is"), *BAD_SECRETS]),
+    "matrix_smtp_from": (MAIL, [("", "is not set, but matrix_smtp_host is"), *BAD_MAILS, *NOT_TEXT]),
+    "matrix_smtp_ca_file": (MAIL, BAD_CA_FILES),
+    "matrix_tls_mode": (
+        {},
+        [
+            ("letsencrypt", "is none of acme"),
+            ("ACME", "is none of acme"),
+            ("off", "is none of acme"),
+            ("", "is empty"),
+            (False, "is a boolean where a text"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_nossl": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_trusted_proxies": (
+        NOSSL,
+        [
+            ("10.0.0.1", "is a text where a list"),
+            (["10.0.0.300"], "not an address or a network"),
+            (["10.0.0.1/8"], "not the first address"),
+            (["0.0.0.0/0"], "trust everybody"),
+            (["10.0.0.1", "10.0.0.1/32"], "is given twice"),
+            (["proxy.example.com"], "not an address or a network"),
+            ([5], "not an address or a network"),
+            ("", "is empty"),
+        ],
+    ),
+    "matrix_ssl_email": ({}, [("", "is not set, but the certificate"), ("none", "is for a server without TLS"), *BAD_MAILS, *NOT_TEXT]),
+    "matrix_acme_directory": ({}, [("acme.example.com", "does not begin with https"), ("http://acme.example.com", "does not begin with https"), ("https://", "has no host"), ("https://acme.example.com:0/", "has the port 0"), ("https://a b/", "holds a blank"), ("https://acme.example.com:x/", "host or port is wrong"), *NOT_TEXT]),
+    "matrix_acme_ca_file": ({}, BAD_CA_FILES),
+    "matrix_tls_certificate": (
+        PROVIDED,
+        [
+            ("", "is not set, but matrix_tls_mode is provided"),
+            ("absent.pem", "does not exist on the controller"),
+            ("empty.pem", "holds no PEM certificate"),
+            ("damaged.pem", "holds a damaged certificate"),
+            ("expired.pem", "expired on 2026-01-01"),
+            ("future.pem", "is not valid before"),
+            ("foreign.pem", "does not name example.com but example.org"),
+            ("nameless.pem", "no domain at all"),
+            (".", "is a directory"),
+            (5, "is a number"),
+        ],
+    ),
+    "matrix_tls_key": (
+        PROVIDED,
+        [
+            ("", "is not set, but matrix_tls_mode is provided"),
+            ("absent.key", "does not exist on the controller"),
+            ("good.pem", "holds no PEM private key"),
+            ("locked.key", "protected by a passphrase"),
+            ("other.key", "does not belong to the certificate"),
+            ("damaged.key", "holds a damaged private key"),
+            (".", "is a directory"),
+            (5, "is a number"),
+        ],
+    ),
+    "matrix_ldap_server": (
+        LDAP,
+        [
+            ("ldap.example.com:389", "matrix_ldap_port and matrix_ldap_tls are for the rest"),
+            ("ldaps://ldap.example.com", "matrix_ldap_port and matrix_ldap_tls are for the rest"),
+            ("10.0.0.300", "is not an IP address"),
+            ("ldap example", "holds a blank"),
+            (["ldap.example.com", "x:1"], "has as item 2"),
+            (["a.example.com", "a.example.com"], "twice"),
+            (5, "is a number"),
+            (None, "missing after the colon"),
+        ],
+    ),
+    "matrix_ldap_port": (LDAP, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_ldap_tls": (LDAP, [("tls", "is none of starttls"), ("yes", "is none of"), (True, "is a boolean"), ("STARTTLS", "is none of"), ("", "is empty"), *NOT_TEXT]),
+    "matrix_ldap_password": (LDAP, [("", "is not set, but matrix_ldap_server is"), *BAD_SECRETS]),
+    "matrix_ldap_domain": (
+        LDAP,
+        [
+            ("", "is not set, but matrix_ldap_server is"),
+            ("example..com", "empty label"),
+            ("exa mple.com", "holds a blank"),
+            ("dc=example,dc=com", "something other than letters"),
+            ("10.0.0.1", "is an address"),
+            ("straße.de", "xn-- form"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_ldap_ca_file": (LDAP, BAD_CA_FILES),
+    "matrix_control_user": ({"matrix_control_user_key": ssh_key()}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_control_user_key": (
+        {"matrix_control_user": "true"},
+        [
+            ("", "is not set, but matrix_control_user is true"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n" % SECRET, "is a private key"),
+            ("~/.ssh/id_ed25519.pub", "is a path"),
+            ("ssh-ed25519", "damaged or cut off"),
+            (ssh_key()[:60], "damaged or cut off"),
+            (ssh_key().replace("ssh-ed25519", "ssh-rsa"), "damaged or cut off"),
+            ("ssh-dss AAAA", "is a DSA key"),
+            (ssh_key("ssh-rsa", 128), "less than 2048 bits"),
+            ("AAAAC3NzaC1lZDI1NTE5", "does not begin with the type"),
+            ('from="10.0.0.1" ' + ssh_key(), "does not begin with the type"),
+            (ssh_key() + "\nrubbish", "does not begin with the type"),
+            ("  ", "holds no key"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_remote_log": ({}, [*BAD_HOSTS, *NOT_TEXT]),
+    "matrix_remote_log_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_remote_log_protocol": ({}, [("udp", "is none of tcp, tls"), ("TLS", "is none of"), ("", "is empty"), ("tcp4", "is none of"), (True, "is a boolean"), *NOT_TEXT]),
+    "matrix_remote_log_ca_file": ({"matrix_remote_log": "10.0.0.20", "matrix_remote_log_protocol": "tls"}, [("", "is not set, but matrix_remote_log_protocol is tls"), *BAD_CA_FILES]),
+    "matrix_alertmanager_url": ({}, [("10.0.0.20:9093", ""), ("10.0.0.20", "does not begin with"), ("ftp://10.0.0.20", "does not begin with"), ("http://10.0.0.300:9093", "is not an IP address"), ("http://:9093", "has no host"), ("http://a b", "holds a blank"), *NOT_TEXT]),
+    "matrix_metrics_port": ({}, [(443, "port of the web server"), (9100, "port of node_exporter"), ("x", "is not a number"), (65536, "not between"), (-1, "not between"), (True, "is a boolean"), ([9109], "is a list"), (None, "missing")]),
+    "matrix_control_user_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_node_exporter_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_ldap_proxy_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_ldap_filter": (LDAP, [("objectClass=*", "not in parentheses"), ("(a=b", "not in parentheses"), ("a=b)", "not in parentheses"), ("", "is empty"), ("(" + "x" * 300 + ")", "longer than 255"), *NOT_TEXT]),
+    "matrix_consul_acl_token": ({}, BAD_SECRETS),
+    "matrix_consul_ca_file": ({}, BAD_CA_FILES),
+}
+CASES = [(name, context, bad, words) for name, (context, rows) in TABLE.items() for bad, words in rows]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A directory with certificates and keys, good and bad; answers paths inside it."""
+    directory = tmp_path_factory.mktemp("files")
+    key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+
+    def pem(private, secret=None):
+        locked = serialization.BestAvailableEncryption(secret) if secret else serialization.NoEncryption()
+        return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+
+    def certificate(names, first, last):
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+        builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), first, last)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(part) for part in names]), False)
+        return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    first, last = datetime.datetime(2025, 1, 1), datetime.datetime(2030, 1, 1)
+    contents = {
+        "good.pem": certificate(["example.com", "matrix.example.com"], first, last),
+        "wildcard.pem": certificate(["*.com"], first, last),
+        "foreign.pem": certificate(["example.org"], first, last),
+        "nameless.pem": certificate([], first, last),
+        "expired.pem": certificate(["example.com"], first, datetime.datetime(2026, 1, 1)),
+        "future.pem": certificate(["example.com"], datetime.datetime(2027, 1, 1), last),
+        "damaged.pem": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "damaged.key": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "empty.pem": b"",
+        "good.key": pem(key),
+        "other.key": pem(other),
+        "locked.key": pem(key, b"x"),
+    }
+    for name, content in contents.items():
+        (directory / name).write_bytes(content)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def check(files):
+    """problems() with the test's files and date."""
+    return lambda servers, **more: _preflight.problems(servers, resolve=lambda path: str(files / path), now=NOW, **more)
+
+
+@pytest.mark.parametrize("name, context, bad, words", CASES, ids=lambda part: repr(part)[:40] if not isinstance(part, dict) else "")
+def test_a_bad_value_is_the_one_problem(check, name, context, bad, words):
+    found = check({"matrix1": {**GOOD, **context, name: bad}})
+    assert [(problem.host, problem.variable) for problem in found] == [("matrix1", name)], found
+    message = _preflight.report(found)
+    assert words.lower() in message.lower()
+    assert "matrix1: %s" % name in message and "; for example " in message
+    assert SECRET not in message and KEY[:20] not in message
+    assert len(message.splitlines()) == 2
+
+
+def test_the_table_is_complete():
+    assert set(TABLE) == set(_preflight.VARIABLES)
+    assert all(len({repr(bad) for bad, _words in rows}) >= 5 for _context, rows in TABLE.values())
+
+
+def test_the_good_values_are_good(check):
+    assert check({"matrix1": {**GOOD, **CONSUL, **LOGIN, **LDAP}}) == []
+    assert check({"matrix1": {**GOOD, **PROVIDED}}) == check({"matrix1": {**GOOD, **PROVIDED, "matrix_tls_certificate": "wildcard.pem"}}) == []
+    assert check({"matrix1": {**GOOD, **NOSSL, "matrix_ssl_email": "none", "matrix_trusted_proxies": ["10.0.0.0/24", "::1"]}}) == []
+
+
+@pytest.mark.parametrize("name", _preflight.VARIABLES)
+def test_the_examples_are_good(check, files, name):
+    example = yaml.safe_load(_preflight.VARIABLES[name].example)
+    if name in ("matrix_gossip_key", "matrix_control_user_key"):
+        example = KEY if name == "matrix_gossip_key" else ssh_key()
+    if isinstance(example, str) and example.startswith("files/"):
+        example = "good.key" if name == "matrix_tls_key" else "good.pem"
+    context = dict(TABLE[name][0])
+    if name == "matrix_pot_network_type":
+        example = "inherit"
+    assert check({"matrix1": {**GOOD, **context, name: example}}) == []
+
+
+@pytest.mark.parametrize("word, truth", [("false", False), ("False", False), ("no", False), ("0", False), (0, False), ("true", True), ("yes", True), (1, True), ("ON", True)])
+def test_potlucks_texts_mean_what_they_say(check, word, truth):
+    found = check({"matrix1": {**GOOD, "matrix_control_user": word}})
+    assert bool(found) is truth
+    assert not truth or "but matrix_control_user is true" in str(found[0])
+
+
+MORE = [
+    ({"matrix_pot_network_type": "private-bridge"}, "matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge"),
+    ({"matrix_pot_network_type": "public-bridge", "matrix_ip": "2001:db8::5"}, "matrix_ip", "needs an IPv4 address"),
+    ({"matrix_pot_exported_ports": ["443:443"]}, "matrix_pot_exported_ports", "only forwarded to a pot behind a bridge"),
+    ({"matrix_tls_mode": "acme", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
+    ({"matrix_tls_mode": "selfsigned", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
+    ({"matrix_tls_mode": "none", "matrix_nossl": False}, "matrix_tls_mode", "matrix_nossl is false"),
+    ({"matrix_trusted_proxies": ["10.0.0.1"]}, "matrix_trusted_proxies", "only trusted without TLS of our own"),
+    ({**LDAP, "matrix_ldap_tls": "ldaps", "matrix_ldap_port": 389}, "matrix_ldap_port", "389 is the port without TLS"),
+    ({**LDAP, "matrix_ldap_port": "636"}, "matrix_ldap_port", "636 is the port of ldaps"),
+    ({"matrix_metrics_port": 9200, "matrix_node_exporter_port": 9200}, "matrix_metrics_port", "port of node_exporter"),
+    ({"matrix_node_exporter_port": 9109}, "matrix_metrics_port", "port of node_exporter"),
+    ({"matrix_dataset": "zroot/.hidden", "matrix_dataset_mountpoint": "/mnt/../x"}, "matrix_dataset_mountpoint", "normal form"),
+    ({"matrix_sever_name": "x", "matrix_ldap_sever": "x"}, "matrix_ldap_sever", "did you mean matrix_ldap_server?"),
+    ({"matix_domain": "example.com"}, "matix_domain", "did you mean matrix_domain?"),
+    ({"matrix-domain": "example.com"}, "matrix-domain", "did you mean matrix_domain?"),
+    ({"matrix_gossipkey": SECRET}, "matrix_gossipkey", "did you mean matrix_gossip_key?"),
+    ({"matrix_pkg_repository_url": "https://me:%s@exa_mple.com" % SECRET}, "matrix_pkg_repository_url", "something other than letters"),
+]
+
+
+@pytest.mark.parametrize("variables, name, words", MORE)
+def test_what_depends_on_what(check, variables, name, words):
+    found = check({"matrix1": {**GOOD, **variables}})
+    assert [problem.variable for problem in found] == [name]
+    assert words in str(found[0]) and SECRET not in str(found[0])
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"matrix_registration_enable": True, "matrix_registration_without_verification": "true"},
+        {"matrix_registration_enable": True, "matrix_registration_requires_token": True},
+        {"matrix_registration_enable": True, "synapse_settings": {"registrations_require_3pid": ["email"]}},
+        {"matrix_registration_enable": True, "synapse_settings": {"enable_registration_captcha": True}},
+        {"matrix_registration_enable": "false"},
+        {**LDAP, "matrix_ldap_password": "", "matrix_ldap_bind_dn": ""},
+        {**LDAP, "matrix_ldap_password": "", "matrix_ldap_mode": "simple"},
+        {**LDAP, "matrix_ldap_domain": "", "matrix_ldap_base": "dc=x", "matrix_ldap_bind_dn": "cn=x"},
+        {**LDAP, "matrix_ldap_server": ["a.example.com", "b.example.com"]},
+        {**LDAP, "matrix_ldap_domain": "Corp.Example.co.uk."},
+        {"matrix_pot_network_type": "private-bridge", "matrix_pot_bridge": "b1"},
+        {"matrix_ldap_server": "", "matrix_consul_servers": [], "matrix_smtp_host": "", "matrix_remote_log": "", "matrix_metrics_port": ""},
+        {"matrix_pot_release": 14.2, "matrix_python_version": 3.11},
+        {"matrix_control_user": True, "matrix_control_user_key": ssh_key() + "\n" + ssh_key("ssh-rsa", 257) + "\n"},
+        {"matrix_tls_mode": "selfsigned", "matrix_ssl_email": ""},
+        {"matrix_ip": "2001:db8::5"},
+        {"matrix_completely_different_thing": 1},
+    ],
+)
+def test_what_is_allowed(check, variables):
+    assert check({"matrix1": {**GOOD, **variables}}) == []
+
+
+def test_nothing_set_names_everything_that_is_required(check):
+    assert [problem.variable for problem in check({"matrix1": {}})] == ["matrix_domain", "matrix_ip", "matrix_alert_email", "matrix_ssl_email"]
+    switched_on = {**GOOD, "matrix_consul_servers": "x y", "matrix_smtp_host": "x y", "matrix_ldap_server": "x y", "matrix_control_user": True}
+    assert {problem.variable for problem in check({"matrix1": switched_on})} == {
+        "matrix_consul_servers", "matrix_datacenter", "matrix_gossip_key", "matrix_smtp_host", "matrix_smtp_from",
+        "matrix_ldap_server", "matrix_ldap_domain", "matrix_ldap_password", "matrix_control_user_key",
+    }  # fmt: skip
+
+
+def test_names_made_of_the_inventorys_name(check):
+    assert [problem.variable for problem in check({"42": GOOD})] == ["matrix_pot_name"]
+    assert check({"matrix.example.com": {**GOOD, **CONSUL}}) == []
+    assert {problem.variable for problem in check({"my_server": {**GOOD, **CONSUL}})} == {"matrix_node_name"}
+
+
+def two(**second):
+    """Two servers on one machine that share nothing, but for what is said of the second."""
+    here = {"ansible_host": "host1"}
+    other = {"matrix_domain": "example.org", "matrix_ip": "10.0.0.6", "matrix_dataset": "zroot/second"}
+    return {"matrix1": {**GOOD, **here}, "matrix2": {**GOOD, **here, **other, **second}}
+
+
+CLASHES = [
+    ({"matrix_domain": "example.com"}, "matrix_domain", '"example.com" is the domain of matrix1 already'),
+    ({"matrix_domain": "example.com", "ansible_host": "host2"}, "matrix_domain", '"example.com" is the domain of matrix1 already'),
+    ({"matrix_ip": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the address of matrix1 on the same machine already'),
+    ({"matrix_pot_name": "matrix1"}, "matrix_pot_name", '"matrix1" is the pot of matrix1 on the same machine already'),
+    ({"matrix_dataset": "zroot/matrixdata"}, "matrix_dataset", '"zroot/matrixdata" is the dataset of matrix1'),
+    ({"matrix_dataset": "tank/matrixdata"}, "matrix_dataset_mountpoint", '"/mnt/matrixdata" is the mountpoint of matrix1'),
+    ({"matrix_dataset_mountpoint": "/mnt/matrixdata"}, "matrix_dataset_mountpoint", '"/mnt/matrixdata" is the mountpoint of matrix1'),
+]
+
+
+@pytest.mark.parametrize("second, name, words", CLASHES)
+def test_clashes_on_one_machine(check, second, name, words):
+    found = check(two(**second))
+    assert [(problem.host, problem.variable) for problem in found] == [("matrix2", name)]
+    assert words in str(found[0]) and "; for example %s: " % name in str(found[0])
+
+
+def test_no_clash(check):
+    assert check(two()) == []
+    elsewhere = {"ansible_host": "host2", "matrix_ip": "10.0.0.5", "matrix_pot_name": "matrix1", "matrix_dataset": "zroot/matrixdata"}
+    assert check(two(**elsewhere)) == []
+    assert check(two(**{**elsewhere, "ansible_host": "host1", "ansible_port": 2222})) == []
+
+
+def test_a_local_connection_is_one_machine_whatever_the_name(check):
+    servers = two(matrix_ip="10.0.0.5")
+    servers["matrix1"].update(ansible_connection="local", ansible_host="a")
+    servers["matrix2"].update(ansible_connection="local", ansible_host="b")
+    assert [problem.variable for problem in check(servers)] == ["matrix_ip"]
+
+
+def test_clashes_of_ports_interfaces_and_inherited_networks(check):
+    servers = two(**BRIDGE, matrix_pot_exported_ports=["8448:443"], matrix_pot_extif="em1")
+    servers["matrix1"].update(**BRIDGE, matrix_pot_exported_ports=["tcp:443:443", "udp:443:443"], matrix_pot_extif="em0")
+    found = check(servers)
+    assert [problem.variable for problem in found] == ["matrix_pot_exported_ports", "matrix_pot_extif"]
+    assert "port 443/tcp of the machine goes to matrix1 already" in str(found[0])
+    assert 'differs from "em0", which matrix1 has' in str(found[1])
+    servers = two(matrix_pot_network_type="inherit")
+    servers["matrix1"]["matrix_pot_network_type"] = "inherit"
+    assert [problem.variable for problem in check(servers)] == ["matrix_pot_network_type"]
+
+
+def test_clashes_of_consul_names_across_machines(check):
+    servers = two(**CONSUL, ansible_host="host2", matrix_node_name="Matrix1")
+    servers["matrix1"].update(CONSUL)
+    assert [(problem.host, problem.variable) for problem in check(servers)] == [("matrix2", "matrix_node_name")]
+    servers["matrix2"]["matrix_datacenter"] = "dc2"
+    assert check(servers) == []
+
+
+def test_clashes_with_servers_left_out_of_the_run(check):
+    servers = two(matrix_ip="10.0.0.5")
+    found = check({"matrix2": servers["matrix2"]}, neighbours={"matrix1": {**servers["matrix1"], "matrix_alert_email": "bad"}})
+    assert [(problem.host, problem.variable) for problem in found] == [("matrix2", "matrix_ip")]
+
+
+def test_all_problems_of_all_servers_are_one_message(check):
+    found = check({"a": {**GOOD, "matrix_ip": "x"}, "b": {**GOOD, "ansible_host": "b", "matrix_domain": "y z", "matrix_smtp_port": 1}, "c": {}})
+    lines = _preflight.report(found).splitlines()
+    assert lines[0] == "%d problems in the inventory; no machine has been contacted:" % len(found)
+    assert [re.match("- ([abc]): ", line).group(1) for line in lines[1:]] == sorted(problem.host for problem in found)
+    assert {"a", "b", "c"} == {problem.host for problem in found}
+
+
+ROLE = _preflight.Role(
+    "web",
+    {
+        "web_port": {"type": "int", "default": "{{ matrix_web_port | default(80) }}"},
+        "web_mode": {"type": "str", "choices": ["fast", "safe"]},
+        "web_names": {"type": "list", "elements": "str"},
+        "web_password": {"type": "int"},
+        "web_headers": {"type": "list", "elements": "dict", "options": {"name": {"type": "str", "required": True}}},
+        "web_title": {"type": "str"},
+    },
+    {"web_port": ("matrix_web_port",), "web_password": ("matrix_web_password",)},
+)
+
+
+@pytest.mark.parametrize(
+    "given, values, name, words",
+    [
+        ({"web_mode": "slow"}, {}, "web_mode", '"slow" is none of fast, safe; for example web_mode: fast'),
+        ({"web_port": "x"}, {}, "web_port", '"x" is not what it should be: a whole number; for example web_port: 80'),
+        ({"matrix_web_port": "x"}, {"web_port": "x"}, "matrix_web_port", "a whole number; for example matrix_web_port: 80"),
+        ({"web_names": {"a": 1}}, {}, "web_names", "a list, each item a text"),
+        ({"web_title": ["a"]}, {}, "web_title", "is not what it should be: a text"),
+        ({"web_password": SECRET}, {}, "web_password", "the value is not what it should be: a whole number"),
+        ({"matrix_web_password": SECRET}, {"web_password": SECRET}, "matrix_web_password", "a whole number"),
+        ({"web_headers": [{"nam": "x"}]}, {}, "web_headers", "is not right"),
+        ({"web_pasword": SECRET}, {}, "web_pasword", "did you mean web_password?"),
+        ({"web_port": Unusable("cannot be worked out")}, {}, "web_port", "cannot be worked out"),
+    ],
+)
+def test_options_of_roles(check, given, values, name, words):
+    values = {**{option: value for option, value in given.items() if option in ROLE.options}, **values}
+    role = _preflight.Role(ROLE.name, ROLE.options, ROLE.sources, {"matrix1": values})
+    found = check({"matrix1": {**GOOD, **given}}, roles=[role], known=["matrix_web_port", "matrix_web_password"])
+    assert [problem.variable for problem in found] == [name]
+    assert words in str(found[0]) and SECRET not in str(found[0])
+
+
+def test_names_of_the_users_own_are_left_alone(check):
+    assert check({"matrix1": {**GOOD, "matrix_domains": "x"}}) != []
+    assert check({"matrix1": {**GOOD, "matrix_domains": "x"}}, own=["matrix_domains"]) == []
+    assert check({"matrix1": {**GOOD, "matrix_domains": "x"}}, known=["matrix_domains"]) == []
+
+
+def test_without_cryptography_files_are_still_checked(check, monkeypatch):
+    monkeypatch.setattr(_preflight._certificate, "x509", None)
+    assert check({"matrix1": {**GOOD, **PROVIDED}}) == []
+    found = check({"matrix1": {**GOOD, **PROVIDED, "matrix_tls_key": "other.key"}})
+    assert [problem.variable for problem in found] == ["matrix_tls_key"]
+    found = check({"matrix1": {**GOOD, **PROVIDED, "matrix_tls_certificate": "empty.pem"}})
+    assert "matrix_tls_certificate" in {problem.variable for problem in found}
