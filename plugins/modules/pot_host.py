@@ -136,7 +136,7 @@ import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot_host, _zfs
+from ansible_collections.potluck.matrix.plugins.module_utils import _pot, _pot_host, _zfs
 
 POT = "/usr/local/bin/pot"
 CONFIGURATION = "/usr/local/etc/pot/pot.conf"
@@ -192,7 +192,8 @@ class Host:
         for path in self.module.params["required_mounts"]:
             # In check mode the dataset may be one that the run would create.
             if os.path.realpath(path) not in paths and not (self.module.check_mode and not list_directory(path)):
-                self.fail("required_mounts", "nothing is mounted on %s, so a pot would write into a plain directory of the machine; mount its dataset first" % path)
+                self.fail("required_mounts", "nothing is mounted on %s, so a pot would write into a plain directory of the machine; "
+                          "mount its dataset first" % path)
 
     def configure(self):
         try:
@@ -202,7 +203,8 @@ class Host:
         if "POT_EXTIF" not in wanted and "POT_EXTIF" not in _pot_host.parse(self.configuration):
             wanted["POT_EXTIF"] = _pot_host.default_interface(self.output("route", "-n", "get", "default"))
             if not wanted["POT_EXTIF"]:
-                self.fail("settings", "the machine has no default route to take the outside interface from; set POT_EXTIF to one of %s" % ", ".join(self.interfaces))
+                self.fail("settings", "the machine has no default route to take the outside interface from; set POT_EXTIF to one of %s"
+                          % ", ".join(self.interfaces))
         extif = wanted.get("POT_EXTIF", self.settings.get("POT_EXTIF"))
         if extif not in self.interfaces:
             self.fail("settings", "POT_EXTIF: the machine has no network interface '%s'; it has %s" % (extif, ", ".join(self.interfaces)))
@@ -257,17 +259,17 @@ class Host:
             # pot init copies the file before it inserts the anchors, and fails without one.
             with open(rules, "a", encoding="utf-8"):
                 os.chmod(rules, 0o644)
-        rc, out, err = self.module.run_command([POT] + arguments, environ_update={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"})
+        rc, out, err = self.module.run_command([POT] + arguments, environ_update={"PATH": _pot.PATH})
         if rc != 0 or not self.initialised():
-            self.fail("settings", "'pot %s' did not initialise pot: %s" % (" ".join(arguments), "; ".join((out + err).split("\n")).strip("; ")))
+            self.fail("settings", "'pot %s' did not initialise pot: %s" % (" ".join(arguments), _pot.pot_errors(out, err) or "exit code %d" % rc))
         if want_pf:
             if not self.pf_anchors():
                 self.fail("configure_pf", "'pot init' did not add its anchors to %s; add the lines '%s' and '%s' in its translation section"
                           % ((rules,) + _pot_host.PF_ANCHORS))
             rc, dummy, err = self.module.run_command([self.module.get_bin_path("pfctl", True, ["/sbin"]), "-nf", rules])
             if rc != 0:
-                self.fail("configure_pf", "with pot's anchors at its top %s is not valid any more, move them to its translation section (the former file is %s.bkp-pot): %s"
-                          % (rules, rules, err.strip().replace("\n", "; ")))
+                self.fail("configure_pf", "with pot's anchors at its top %s is not valid any more; move them to its translation section "
+                          "(the former file is %s.bkp-pot): %s" % (rules, rules, err.strip().replace("\n", "; ")))
 
     def facts(self):
         settings = self.settings

@@ -25,7 +25,8 @@ def duration(lab):
 
 def raze(lab):
     """Back to a machine that has Python and the package pot only."""
-    lab.run("k", "pot destroy -Fp only; zfs destroy -r zroot/only; zfs destroy -r zroot/pot; rm -rf /opt/pot; echo > /usr/local/etc/pot/pot.conf; sysrc -x pot_enable", check=False)
+    lab.run("k", "pot destroy -Fp only; zfs destroy -r zroot/only; zfs destroy -r zroot/pot; rm -rf /opt/pot; "
+                 "rm /usr/local/etc/pot/pot.conf; sysrc -x pot_enable", check=False)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])

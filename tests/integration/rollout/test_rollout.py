@@ -158,7 +158,8 @@ def test_one_servers_failure_does_not_stop_the_others(lab):
 
 @pytest.mark.parametrize("variables, sentence", [
     ({"matrix_dataset": "tank/one"}, "zfs_dataset_name (matrix_dataset): there is no pool 'tank' on this machine for the dataset tank/one; it has zroot."),
-    ({"matrix_dataset_mountpoint": "/mnt/two"}, "zfs_dataset_mountpoint (matrix_dataset_mountpoint): /mnt/two is already the mountpoint of the dataset zroot/two."),
+    ({"matrix_dataset_mountpoint": "/mnt/two"},
+     "zfs_dataset_mountpoint (matrix_dataset_mountpoint): /mnt/two is already the mountpoint of the dataset zroot/two."),
     ({"matrix_dataset_mountpoint": "/usr/local"}, "zfs_dataset_mountpoint (matrix_dataset_mountpoint): the directory /usr/local is not empty"),
     ({"matrix_dataset_properties": {"quota": "much"}}, "zfs_dataset_properties (matrix_dataset_properties): quota: 'much' is not a size"),
     ({"matrix_dataset_properties": {"nosuch": "1"}}, "zfs_dataset_properties (matrix_dataset_properties): 'zfs set nosuch=1 zroot/one' failed"),

@@ -88,7 +88,8 @@ def test_what_is_no_dataset_name(name):
 def test_mounts_as_recorded():
     text = ("/dev/vtbd0p2\t\t/\t\t\tufs\trw\t\t1 1\nzroot/pot/bases\t\t/opt/pot/bases\t\tzfs\trw,noatime,nfsv4acls \t0 0\n"
             "/mnt/dd\t\t\t/opt/pot/jails/d1/m/media nullfs\trw,nfsv4acls \t0 0\ntank/b\\040c\t/mnt/b\\040c\tzfs\trw\t0 0\n")
-    assert _zfs.parse_mounts(text) == [("/dev/vtbd0p2", "/"), ("zroot/pot/bases", "/opt/pot/bases"), ("/mnt/dd", "/opt/pot/jails/d1/m/media"), ("tank/b c", "/mnt/b c")]
+    assert _zfs.parse_mounts(text) == [("/dev/vtbd0p2", "/"), ("zroot/pot/bases", "/opt/pot/bases"),
+                                       ("/mnt/dd", "/opt/pot/jails/d1/m/media"), ("tank/b c", "/mnt/b c")]
 
 
 DATASETS = [("zroot", "/zroot", "on"), ("zroot/other", "/mnt/other", "on"), ("zroot/group", "/mnt/group", "off"), ("zroot/data", "/mnt/data", "on"),

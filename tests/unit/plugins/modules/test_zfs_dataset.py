@@ -91,7 +91,8 @@ def test_create_then_nothing(machine, ensure):
     assert foretold["changed"] and not machine.written
     result = ensure(**wanted)
     assert result["changed"] and result["actions"] == foretold["actions"] and result["diff"] == foretold["diff"]
-    assert result["diff"]["after"] == {"state": "present", "mountpoint": str(machine.directory / "data"), "quota": "1073741824", "atime": "off", "compression": "lz4"}
+    assert result["diff"]["after"] == {"state": "present", "mountpoint": str(machine.directory / "data"),
+                                       "quota": "1073741824", "atime": "off", "compression": "lz4"}
     assert machine.written == ["create -p -o mountpoint=%s/data -o atime=off -o compression=lz4 -o quota=1073741824 zroot/data" % machine.directory]
     for check in (False, True):
         again = ensure(check=check, **wanted)
