@@ -229,7 +229,7 @@ class Host:
         """Whether everything that "pot init" makes is there and mounted; raises through fail() for a root with another mountpoint."""
         root, directory = self.settings["POT_ZFS_ROOT"], self.settings["POT_FS_ROOT"]
         pools = self.output("zpool", "list", "-H", "-o", "name").split()
-        if root.split("/")[0] not in pools:
+        if root.split("/", 1)[0] not in pools:
             self.fail("settings", "POT_ZFS_ROOT is %s, and this machine has no such pool; it has %s" % (root, ", ".join(pools) or "none"))
         listing = self.output("zfs", "list", "-H", "-o", "name,mountpoint,mounted", "-t", "filesystem", "-r", root)
         found = {fields[0]: fields[1:] for fields in (line.split("\t") for line in listing.splitlines())}

@@ -139,7 +139,7 @@ class Dataset:
         self.diff["after"][key] = after
 
     def check_pool(self):
-        pool = self.name.split("/")[0]
+        pool = self.name.split("/", 1)[0]
         pools = self.read(self.module.get_bin_path("zpool", True), "list", "-H", "-o", "name").split()
         if pool not in pools:
             self.fail("name", "there is no pool '%s' on this machine for the dataset %s; it has %s"
