@@ -724,6 +724,9 @@ def main(arguments: list[str]) -> int:
         return 1
     except BrokenPipeError:
         return 1
+    except OSError as problem:
+        _warn(f"Fail to extract: {problem.filename}: {problem.strerror}")
+        return 1
 
 
 def _main(arguments: list[str]) -> int:

@@ -133,15 +133,14 @@ def install(record: dict, old: dict | None) -> dict:
     # Paths that only Linux programs look at: FreeBSD's package has no such files, so they are not listed as its own.
     for path, target in record.get("double_links", {}).items():
         _link(path, target)
+    for path, user, group, mode in record.get("directories", []):
+        os.makedirs(path, exist_ok=True)
+        _own(path, user, group, mode)
     for path, (how, source) in plan.items():
         if how == "copy":
             _copy(source, path)
         else:
             _link(path, source)
-    for path, user, group, mode in record.get("directories", []):
-        if not os.path.isdir(path):
-            os.makedirs(path)
-            _own(path, user, group, mode)
     for path, user, group, mode in record.get("owners", []):
         _own(path, user, group, mode)
     if old is not None:
