@@ -33,7 +33,7 @@ def test_what_counts(tmp_path):
     (tmp_path / "play.yml").write_text(PLAY)
     tasks = tmp_path / "roles" / "counted" / "tasks"
     tasks.mkdir(parents=True)
-    (tasks / "main.yml").write_text("- ansible.builtin.ping:\n- ansible.builtin.set_fact:\n    none: 1\n")
+    (tasks / "main.yml").write_text("- ansible.builtin.ping:\n- ansible.builtin.set_fact:\n    counted_fact: 1\n")
     inventory = tmp_path / "hosts"
     inventory.write_text("first ansible_connection=local\nsecond ansible_connection=local\n"
                          "[all:vars]\nansible_python_interpreter={{ ansible_playbook_python }}\n")
