@@ -131,8 +131,10 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _known(documents: dict) -> set:
-        """Every matrix_ variable that a default or a variable of a role mentions."""
-        return {name for document in documents.values() for part in ("defaults", "variables") for name in _MATRIX_NAME.findall(str(document[part]))}
+        """Every matrix_ variable that a default or a variable of a role, or a playbook, mentions."""
+        texts = [str(document[part]) for document in documents.values() for part in ("defaults", "variables")]
+        texts += [path.read_text(encoding="utf-8") for path in _COLLECTION.glob("playbooks/*.yml")]
+        return {name for text in texts for name in _MATRIX_NAME.findall(text)}
 
     @staticmethod
     def _variables(hostvars, host: str, names: set, prefixes: tuple) -> dict:
@@ -167,12 +169,19 @@ class ActionModule(ActionBase):
         return found
 
     def _resolve(self, path: str) -> str:
-        """The file on the controller that a role's copy task would take."""
+        """The file on the controller that a role's copy task would take, decrypted if it is a vault. ValueError if it cannot be."""
         path = os.path.expanduser(path)
         try:
-            return self._find_needle("files", path)
+            path = self._find_needle("files", path)
         except AnsibleError:
             return self._loader.path_dwim(path)
+        if os.path.isdir(path):
+            return path
+        try:
+            # A copy that the loader removes when it is done with it.
+            return self._loader.get_real_file(path)
+        except AnsibleError:
+            raise ValueError("cannot be decrypted or read; check its mode and the vault's password") from None
 
 
 def _spec(spec) -> dict:

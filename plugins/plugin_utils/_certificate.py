@@ -30,9 +30,11 @@ def _read(path: str) -> bytes:
         raise ValueError("cannot be read on the controller (%s)" % error.strerror) from None
 
 
-def check_certificates(path: str, now: datetime.datetime) -> list:
+def check_certificates(path: str, now: datetime.datetime, only_one: bool = False) -> list:
     """The certificates of a PEM file, the first of them valid now; ValueError otherwise. Empty without cryptography."""
     content = _read(path)
+    if only_one and content.count(b"-----BEGIN CERTIFICATE-----") > 1:
+        raise ValueError("holds more than one certificate")
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise ValueError("holds no PEM certificate")
     if x509 is None:

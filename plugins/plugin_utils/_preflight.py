@@ -97,6 +97,7 @@ VARIABLES: dict[str, Variable] = {
     "matrix_gossip_key": Variable(_values.gossip_key, "what \"consul keygen\" prints", secret=True),
     "matrix_node_name": Variable(_values.node_name, "matrix1", empty=False),
     "matrix_registration_enable": _boolean("false"),
+    "matrix_registration_verification": Variable(_values.choice("email", "token", "captcha", "without_verification"), "token"),
     "matrix_registration_without_verification": _boolean("true"),
     "matrix_shared_secret": Variable(_values.secret, 'a long random text in quotes, or leave it out', secret=True),
     "matrix_smtp_host": Variable(_values.host, "smtp.example.com"),
@@ -104,6 +105,8 @@ VARIABLES: dict[str, Variable] = {
     "matrix_smtp_user": Variable(_values.secret, "matrix@example.com"),
     "matrix_smtp_password": Variable(_values.secret, "a text in quotes", secret=True),
     "matrix_smtp_from": Variable(_values.mail, "matrix@example.com"),
+    "matrix_max_upload_size": Variable(_values.size, "50M", empty=False),
+    "matrix_accounts": Variable(_values.accounts, "[{name: admin, admin: true}]", secret=True, empty=False),
     "matrix_smtp_ca_file": _text("files/mail-ca.pem"),
     "matrix_tls_mode": Variable(_values.choice("acme", "provided", "selfsigned", "none"), "acme", empty=False),
     "matrix_nossl": _boolean("false"),
@@ -111,6 +114,9 @@ VARIABLES: dict[str, Variable] = {
     "matrix_ssl_email": Variable(_values.ssl_mail, "admin@example.com"),
     "matrix_acme_directory": Variable(_values.url("https"), "https://acme.example.com/directory"),
     "matrix_acme_ca_file": _text("files/acme-ca.pem"),
+    "matrix_acme_eab_kid": _text("the key identifier that the CA gave you"),
+    "matrix_acme_eab_hmac_key": Variable(_values.secret, "the key that the CA gave you", secret=True),
+    "matrix_extra_domains": Variable(_values.domains, "[matrix.example.com]", empty=False),
     "matrix_tls_certificate": _text("files/example.com.pem"),
     "matrix_tls_key": _text("files/example.com.key"),
     "matrix_ldap_server": Variable(_values.ldap_servers, "ldap.example.com"),
@@ -134,6 +140,12 @@ VARIABLES: dict[str, Variable] = {
     "matrix_ldap_filter": Variable(_values.word(r"\(.*\)", "is not in parentheses"), '"(objectClass=posixAccount)"', empty=False),
     "matrix_consul_acl_token": Variable(_values.secret, "a text in quotes", secret=True),
     "matrix_consul_ca_file": _text("files/consul-ca.pem"),
+    "matrix_consul_certificate_file": _text("files/consul-agent.pem"),
+    "matrix_consul_key_file": _text("files/consul-agent.key"),
+    "matrix_ldap_active_directory": _boolean("false"),
+    "matrix_ldap_default_domain": Variable(_values.ldap_domain, "corp.example.com"),
+    "matrix_node_exporter_tls_certificate": _text("/mnt/matrixdata/tls/fullchain.pem"),
+    "matrix_node_exporter_tls_key": _text("/mnt/matrixdata/tls/privkey.pem"),
 }
 _CA_FILES = tuple(name for name in VARIABLES if name.endswith("_ca_file"))
 _REQUIRED = ("matrix_domain", "matrix_ip", "matrix_alert_email")
@@ -281,7 +293,7 @@ def problems(
     for server in servers:
         _required(server)
         _pot(server)
-        _consul(server)
+        _consul(server, resolve, now)
         _registration(server)
         _mail(server)
         _tls(server, resolve, now)
@@ -338,9 +350,11 @@ def _pot(server: _Server) -> None:
             server.report("matrix_dataset_mountpoint", 'is not set, and the one made from matrix_dataset, "%s", %s' % (server.mountpoint, error))
 
 
-def _consul(server: _Server) -> None:
+def _consul(server: _Server, resolve, now) -> None:
     if not server.wanted("matrix_consul_servers"):
         return
+    _both_or_neither(server, "matrix_consul_certificate_file", "matrix_consul_key_file")
+    _pair(server, "matrix_consul_certificate_file", "matrix_consul_key_file", [], resolve, now)
     for name in ("matrix_datacenter", "matrix_gossip_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_consul_servers is")
@@ -352,28 +366,34 @@ def _consul(server: _Server) -> None:
 
 
 def _registration(server: _Server) -> None:
-    if not server["matrix_registration_enable"] or not server.known("matrix_registration_without_verification"):
+    names = ("matrix_registration_verification", "matrix_registration_without_verification")
+    if not server["matrix_registration_enable"] or not server.known(*names):
         return
-    if server["matrix_registration_without_verification"]:
-        return
-    # Besides the switch, everything that makes Synapse verify: in variables of ours or in the free-form settings.
-    ways = ("requires_token", "require_3pid", "captcha", "verification")
-    given = {name: value for name, value in server.given.items() if "regist" in name or "captcha" in name}
-    settings = server.given.get("synapse_settings") or server.given.get("matrix_synapse_settings")
-    given.update(settings if isinstance(settings, dict) else {})
-    if any(any(way in str(name) for way in ways) and value not in ("", None, [], False, "false", "no", "none") for name, value in given.items()):
-        return
-    server.report(
-        "matrix_registration_enable",
-        "registration is open to everybody, which Synapse refuses without a verification (by e-mail, captcha or token)",
-        "matrix_registration_enable: false, or matrix_registration_without_verification: true if it is really meant",
-    )
+    way = server[names[0]] or server.given.get("synapse_registration_verification") or ""
+    if not way and not server[names[1]]:
+        server.report(
+            "matrix_registration_enable",
+            "is true without a verification, so that everybody could register, which Synapse refuses",
+            "matrix_registration_verification: token (or email, captcha), or matrix_registration_without_verification: true if it is really meant",
+        )
+    if way and way != "without_verification" and server[names[1]]:
+        server.report(names[1], "is true, but matrix_registration_verification is %s" % way, "matrix_registration_without_verification: false")
+    if way == "email" and not server.wanted("matrix_smtp_host"):
+        server.report("matrix_smtp_host", "is not set, but matrix_registration_verification is email")
+    if way == "captcha":
+        for name in ("synapse_recaptcha_public_key", "synapse_recaptcha_private_key"):
+            if not server.wanted(name):
+                server.report(name, "is not set, but matrix_registration_verification is captcha", "%s: the key that reCAPTCHA gave you" % name)
+
+
+def _both_or_neither(server: _Server, one: str, other: str) -> None:
+    for first, second in ((one, other), (other, one)):
+        if server.wanted(first) and server.missing(second):
+            server.report(second, "is not set, but %s is; give both or neither" % first)
 
 
 def _mail(server: _Server) -> None:
-    for one, other in (("matrix_smtp_user", "matrix_smtp_password"), ("matrix_smtp_password", "matrix_smtp_user")):
-        if server.wanted(one) and server.missing(other):
-            server.report(other, "is not set, but %s is; a login needs both or neither" % one)
+    _both_or_neither(server, "matrix_smtp_user", "matrix_smtp_password")
     if server.wanted("matrix_smtp_host") and server.missing("matrix_smtp_from"):
         server.report("matrix_smtp_from", "is not set, but matrix_smtp_host is")
 
@@ -388,8 +408,10 @@ def _tls(server: _Server, resolve, now) -> None:
     if mode == "acme" and not server["matrix_nossl"]:
         if server.given.get("matrix_ssl_email") == "none":
             server.report("matrix_ssl_email", '"none" is for a server without TLS, but this one asks an ACME CA for a certificate')
-        elif server.missing("matrix_ssl_email"):
-            server.report("matrix_ssl_email", "is not set, but the certificate is asked of an ACME CA (matrix_tls_mode is acme)")
+        # Other CAs than ZeroSSL give certificates to accounts without a mail address, and so does ZeroSSL to accounts bound by a key.
+        elif server.missing("matrix_ssl_email") and _zerossl(server) and not server.wanted("matrix_acme_eab_kid"):
+            server.report("matrix_ssl_email", "is not set, but the certificate is asked of ZeroSSL (matrix_tls_mode is acme, no matrix_acme_directory)")
+        _both_or_neither(server, "matrix_acme_eab_kid", "matrix_acme_eab_hmac_key")
     if mode == "provided":
         _provided(server, resolve, now)
     if server["matrix_trusted_proxies"] and mode not in (None, "none"):
@@ -397,24 +419,34 @@ def _tls(server: _Server, resolve, now) -> None:
         server.report("matrix_trusted_proxies", problem, "matrix_trusted_proxies: [], or matrix_nossl: true")
 
 
+def _zerossl(server: _Server) -> bool:
+    return server.known("matrix_acme_directory") and "zerossl.com" in (server["matrix_acme_directory"] or "zerossl.com")
+
+
 def _provided(server: _Server, resolve, now) -> None:
-    certificates, path = [], ""
     for name in ("matrix_tls_certificate", "matrix_tls_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_tls_mode is provided")
-    if server["matrix_tls_certificate"]:
-        path = resolve(server["matrix_tls_certificate"])
+    domains = [server["matrix_domain"]] if server["matrix_domain"] else []
+    _pair(server, "matrix_tls_certificate", "matrix_tls_key", domains + (server["matrix_extra_domains"] or []), resolve, now)
+
+
+def _pair(server: _Server, certificate: str, key: str, domains: list[str], resolve, now) -> None:
+    """A certificate and its key, both files on the controller; resolve may refuse a path by ValueError too."""
+    found, path = [], ""
+    if server[certificate]:
         try:
-            certificates = _certificate.check_certificates(path, now)
-            if certificates and server["matrix_domain"]:
-                _certificate.check_names(certificates[0], server["matrix_domain"])
+            path = resolve(server[certificate])
+            found = _certificate.check_certificates(path, now)
+            for domain in domains if found else []:
+                _certificate.check_names(found[0], domain)
         except ValueError as error:
-            server.report("matrix_tls_certificate", '"%s" %s' % (server["matrix_tls_certificate"], error))
-    if server["matrix_tls_key"]:
+            server.report(certificate, '"%s" %s' % (server[certificate], error))
+    if server[key]:
         try:
-            _certificate.check_key(resolve(server["matrix_tls_key"]), certificates, path)
+            _certificate.check_key(resolve(server[key]), found, path)
         except ValueError as error:
-            server.report("matrix_tls_key", '"%s" %s' % (server["matrix_tls_key"], error))
+            server.report(key, '"%s" %s' % (server[key], error))
 
 
 def _ldap(server: _Server) -> None:
@@ -427,6 +459,8 @@ def _ldap(server: _Server) -> None:
         server.report("matrix_ldap_domain", "is not set, but matrix_ldap_server is")
     if server.missing("matrix_ldap_password") and search and not anonymous:
         server.report("matrix_ldap_password", "is not set, but matrix_ldap_server is, and the search is not anonymous (matrix_ldap_bind_dn: '')")
+    if server["matrix_ldap_active_directory"] and server.missing("matrix_ldap_default_domain"):
+        server.report("matrix_ldap_default_domain", "is not set, but matrix_ldap_active_directory is true")
     if server["matrix_ldap_tls"] == "ldaps" and server["matrix_ldap_port"] == 389:
         server.report("matrix_ldap_port", "389 is the port without TLS, but matrix_ldap_tls is ldaps", "matrix_ldap_port: 636")
     if server["matrix_ldap_tls"] != "ldaps" and server["matrix_ldap_port"] == 636 and server.known("matrix_ldap_tls"):
@@ -442,6 +476,7 @@ def _control_user(server: _Server) -> None:
 def _logs_and_metrics(server: _Server) -> None:
     if server.wanted("matrix_remote_log") and server["matrix_remote_log_protocol"] == "tls" and server.missing("matrix_remote_log_ca_file"):
         server.report("matrix_remote_log_ca_file", "is not set, but matrix_remote_log_protocol is tls")
+    _both_or_neither(server, "matrix_node_exporter_tls_certificate", "matrix_node_exporter_tls_key")
     if not server.known("matrix_metrics_port", "matrix_node_exporter_port"):
         return
     metrics = 9109 if "matrix_metrics_port" not in server.given else server["matrix_metrics_port"]
@@ -456,7 +491,8 @@ def _ca_files(server: _Server, resolve, now) -> None:
     for name in _CA_FILES:
         if server[name]:
             try:
-                _certificate.check_certificates(resolve(server[name]), now)
+                # Synapse's TLS library takes one certificate from the file for mail.
+                _certificate.check_certificates(resolve(server[name]), now, only_one=name == "matrix_smtp_ca_file")
             except ValueError as error:
                 server.report(name, '"%s" %s' % (server[name], error))
 
@@ -583,9 +619,11 @@ def _unique(server: _Server) -> t.Iterator[tuple[str, tuple, str, str, str]]:
     here, there = server.machine, " on the same machine already"
     if server["matrix_domain"]:
         yield "matrix_domain", ("domain", server["matrix_domain"]), '"%s" is the domain of ' % server["matrix_domain"], " already", "example.org"
-    if server.network_type == "inherit":
-        yield "matrix_pot_network_type", (here, "inherit"), '"inherit" is what ', " has on the same machine; both would listen on its ports 80 and 443", "alias"
-    if server["matrix_ip"] and server.network_type != "inherit":
+    if server.network_type == "inherit" and server["matrix_ldap_server"] and server.known("matrix_ldap_proxy_port"):
+        # Pots that inherit the machine's addresses share 127.0.0.1 too, where the proxy before the directory listens.
+        port = server["matrix_ldap_proxy_port"] or 3890
+        yield "matrix_ldap_proxy_port", (here, "proxy", port), "port %d of 127.0.0.1 is what " % port, " uses on the same machine already", "3891"
+    if server["matrix_ip"]:
         yield "matrix_ip", (here, "ip", server["matrix_ip"]), '"%s" is the address of ' % server["matrix_ip"], there, "10.0.0.6"
     if server.pot_name:
         yield "matrix_pot_name", (here, "pot", server.pot_name), '"%s" is the pot of ' % server.pot_name, there, "matrix2"

@@ -125,6 +125,21 @@ def _domain(value) -> str:
 
 
 domain = normal(_domain)
+
+
+def domains(value) -> list:
+    """More domains for a certificate."""
+    found = []
+    for number, item in enumerate(_list(value), 1):
+        try:
+            found.append(domain(item))
+        except ValueError as error:
+            raise ValueError("has as item %d \"%s\", which %s" % (number, item, error)) from None
+        if found.count(found[-1]) > 1:
+            raise ValueError("has item %d \"%s\" twice" % (number, item))
+    return found
+
+
 host = _ignoring_case(_names.host)
 mail = _ignoring_case(_mail.address)
 
@@ -337,6 +352,41 @@ def mail_port(value) -> int:
     """The port of the mail server."""
     _mail.tls_mode(value)
     return int(value)
+
+
+def size(value) -> str:
+    """A number of bytes, or one with the suffix K or M, which Synapse and nginx both read."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError("is %s where a size is expected" % kind(value))
+    if not re.fullmatch(r"[1-9][0-9]{0,14}[KM]?", str(value)):
+        raise ValueError("is not a number of bytes, nor one followed by K or M")
+    return str(value)
+
+
+def accounts(value) -> list:
+    """Accounts to ensure: dictionaries with a name and, if wanted, password, admin and display_name. Passwords are not shown."""
+    names = []
+    for number, item in enumerate(_list(value), 1):
+        shown = "has an account (item %d) " % number
+        if not isinstance(item, dict):
+            raise ValueError("has as item %d %s where a dictionary with a name is expected" % (number, kind(item)))
+        unknown = set(item) - {"name", "password", "admin", "display_name"}
+        if unknown:
+            raise ValueError(shown + "with the unknown key \"%s\"" % sorted(unknown, key=str)[0])
+        try:
+            # The characters of a Matrix user ID's local part.
+            names.append(word(r"[a-z0-9._=/+-]+", "is not a Matrix account's name (lower-case letters, digits and ._=/+-)")(item.get("name", "")))
+        except ValueError as error:
+            raise ValueError(shown + "with a name that %s" % error) from None
+        if names.count(names[-1]) > 1:
+            raise ValueError(shown + "with the name of another one, \"%s\"" % names[-1])
+        try:
+            for key, checker in (("password", secret), ("display_name", line), ("admin", boolean)):
+                if key in item:
+                    checker(item[key])
+        except ValueError as error:
+            raise ValueError(shown + "with a value for %s that %s" % (key, error)) from None
+    return list(value)
 
 
 def port_or_off(value) -> int:

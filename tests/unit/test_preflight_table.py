@@ -267,7 +267,11 @@ TABLE = {
         ],
     ),
     "matrix_node_name": (CONSUL, [("matrix.example", "holds a dot"), ("ma trix", "not a host label"), ("-matrix", "not a host label"), ("ma_trix", "not a host label"), ("x" * 64, "longer than 63"), ("", "is empty"), *NOT_TEXT]),
-    "matrix_registration_enable": ({}, [(bad, "") for bad in BAD_BOOLEANS] + [(True, "open to everybody"), ("true", "open to everybody"), ("yes", "open to everybody")]),
+    "matrix_registration_enable": ({}, [(bad, "") for bad in BAD_BOOLEANS] + [(True, "everybody could register"), ("true", "everybody could register"), ("yes", "everybody could register")]),
+    "matrix_registration_verification": (
+        {},
+        [(bad, "is none of email, token") for bad in ("mail", "Email", "none", "yes", "recaptcha")] + NOT_TEXT,
+    ),
     "matrix_registration_without_verification": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
     "matrix_shared_secret": ({}, BAD_SECRETS),
     "matrix_smtp_host": (MAIL, [*BAD_HOSTS, *NOT_TEXT]),
@@ -275,7 +279,22 @@ TABLE = {
     "matrix_smtp_user": (LOGIN, [("", "is not set, but matrix_smtp_password is"), *BAD_SECRETS]),
     "matrix_smtp_password": (LOGIN, [("", "is not set, but matrix_smtp_user is"), *BAD_SECRETS]),
     "matrix_smtp_from": (MAIL, [("", "is not set, but matrix_smtp_host is"), *BAD_MAILS, *NOT_TEXT]),
-    "matrix_smtp_ca_file": (MAIL, BAD_CA_FILES),
+    "matrix_max_upload_size": ({}, [("50MB", "followed by K or M"), ("50 M", "followed"), ("0", "followed"), ("1G", "followed"), (-5, "followed"), ("", "is empty"), (1.5, "is a number where a size"), (True, "is a boolean")]),
+    "matrix_accounts": (
+        {},
+        [
+            ("admin", "is a text where a list"),
+            (["admin"], "a text where a dictionary"),
+            ([{"password": SECRET}], "is not a Matrix account's name"),
+            ([{"name": "Admin"}], "is not a Matrix account's name"),
+            ([{"name": "@admin:example.com"}], "is not a Matrix account's name"),
+            ([{"name": "a"}, {"name": "a"}], "with the name of another one"),
+            ([{"name": "a", "password": 5}], "password that is a number; put it in quotes"),
+            ([{"name": "a", "admin": "maybe"}], "admin that is neither true nor false"),
+            ([{"name": "a", "pass": SECRET}], 'unknown key "pass"'),
+        ],
+    ),
+    "matrix_smtp_ca_file": (MAIL, [*BAD_CA_FILES, ("chain.pem", "holds more than one certificate")]),
     "matrix_tls_mode": (
         {},
         [
@@ -304,6 +323,9 @@ TABLE = {
     "matrix_ssl_email": ({}, [("", "is not set, but the certificate"), ("none", "is for a server without TLS"), *BAD_MAILS, *NOT_TEXT]),
     "matrix_acme_directory": ({}, [("acme.example.com", "does not begin with https"), ("http://acme.example.com", "does not begin with https"), ("https://", "has no host"), ("https://acme.example.com:0/", "has the port 0"), ("https://a b/", "holds a blank"), ("https://acme.example.com:x/", "host or port is wrong"), *NOT_TEXT]),
     "matrix_acme_ca_file": ({}, BAD_CA_FILES),
+    "matrix_acme_eab_kid": ({"matrix_acme_eab_hmac_key": SECRET}, [("", "is not set, but matrix_acme_eab_hmac_key is"), ("a\nb", "line break"), ("a\tb", "control character"), *NOT_TEXT]),
+    "matrix_acme_eab_hmac_key": ({"matrix_acme_eab_kid": "k"}, [("", "is not set, but matrix_acme_eab_kid is"), *BAD_SECRETS]),
+    "matrix_extra_domains": ({}, [("a.example.com", "is a text where a list"), (["example"], "one label only"), (["*.example.com"], "something other"), (["a.example.com", "a.example.com"], "twice"), ([5], "is a number"), (["a.example.com", "https://b.example.com"], "as item 2"), ("", "is empty")]),
     "matrix_tls_certificate": (
         PROVIDED,
         [
@@ -392,6 +414,15 @@ TABLE = {
     "matrix_ldap_filter": (LDAP, [("objectClass=*", "not in parentheses"), ("(a=b", "not in parentheses"), ("a=b)", "not in parentheses"), ("", "is empty"), ("(" + "x" * 300 + ")", "longer than 255"), *NOT_TEXT]),
     "matrix_consul_acl_token": ({}, BAD_SECRETS),
     "matrix_consul_ca_file": ({}, BAD_CA_FILES),
+    "matrix_consul_certificate_file": ({**CONSUL, "matrix_consul_key_file": "good.key"}, [("", "give both or neither"), *BAD_CA_FILES]),
+    "matrix_consul_key_file": (
+        {**CONSUL, "matrix_consul_certificate_file": "good.pem"},
+        [("", "give both or neither"), ("absent.key", "does not exist"), ("good.pem", "no PEM private key"), ("locked.key", "passphrase"), ("other.key", "does not belong"), (5, "is a number")],
+    ),
+    "matrix_ldap_active_directory": ({"matrix_ldap_default_domain": "example.com"}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_ldap_default_domain": ({**LDAP, "matrix_ldap_active_directory": True}, [("", "but matrix_ldap_active_directory is true"), ("a b", "holds a blank"), ("a..b", "empty label"), ("dc=a", "something other"), *NOT_TEXT]),
+    "matrix_node_exporter_tls_certificate": ({"matrix_node_exporter_tls_key": "/k"}, [("", "give both or neither"), ("a\nb", "line break"), *NOT_TEXT]),
+    "matrix_node_exporter_tls_key": ({"matrix_node_exporter_tls_certificate": "/c"}, [("", "give both or neither"), ("a\nb", "line break"), *NOT_TEXT]),
 }
 CASES = [(name, context, bad, words) for name, (context, rows) in TABLE.items() for bad, words in rows]
 
@@ -417,6 +448,7 @@ def files(tmp_path_factory):
     contents = {
         "good.pem": certificate(["example.com", "matrix.example.com"], first, last),
         "wildcard.pem": certificate(["*.com"], first, last),
+        "chain.pem": certificate(["example.com"], first, last) * 2,
         "foreign.pem": certificate(["example.org"], first, last),
         "nameless.pem": certificate([], first, last),
         "expired.pem": certificate(["example.com"], first, datetime.datetime(2026, 1, 1)),
@@ -467,10 +499,8 @@ def test_the_examples_are_good(check, files, name):
     if name in ("matrix_gossip_key", "matrix_control_user_key"):
         example = KEY if name == "matrix_gossip_key" else ssh_key()
     if isinstance(example, str) and example.startswith("files/"):
-        example = "good.key" if name == "matrix_tls_key" else "good.pem"
+        example = "good.key" if name in ("matrix_tls_key", "matrix_consul_key_file") else "good.pem"
     context = dict(TABLE[name][0])
-    if name == "matrix_pot_network_type":
-        example = "inherit"
     assert check({"matrix1": {**GOOD, **context, name: example}}) == []
 
 
@@ -489,6 +519,19 @@ MORE = [
     ({"matrix_tls_mode": "selfsigned", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
     ({"matrix_tls_mode": "none", "matrix_nossl": False}, "matrix_tls_mode", "matrix_nossl is false"),
     ({"matrix_trusted_proxies": ["10.0.0.1"]}, "matrix_trusted_proxies", "only trusted without TLS of our own"),
+    ({"matrix_registration_enable": True, "matrix_registration_verification": "email"}, "matrix_smtp_host", "is not set, but matrix_registration_verification is email"),
+    (
+        {"matrix_registration_enable": True, "matrix_registration_verification": "token", "matrix_registration_without_verification": True},
+        "matrix_registration_without_verification",
+        "but matrix_registration_verification is token",
+    ),
+    (
+        {"matrix_registration_enable": True, "matrix_registration_verification": "captcha", "synapse_recaptcha_public_key": "k"},
+        "synapse_recaptcha_private_key",
+        "is not set, but",
+    ),
+    ({**PROVIDED, "matrix_extra_domains": ["b.example.com"]}, "matrix_tls_certificate", "does not name b.example.com but"),
+    ({"matrix_ssl_email": "", "matrix_acme_directory": "https://acme.zerossl.com/v2/DV90"}, "matrix_ssl_email", "is asked of ZeroSSL"),
     ({**LDAP, "matrix_ldap_tls": "ldaps", "matrix_ldap_port": 389}, "matrix_ldap_port", "389 is the port without TLS"),
     ({**LDAP, "matrix_ldap_port": "636"}, "matrix_ldap_port", "636 is the port of ldaps"),
     ({"matrix_metrics_port": 9200, "matrix_node_exporter_port": 9200}, "matrix_metrics_port", "port of node_exporter"),
@@ -513,9 +556,11 @@ def test_what_depends_on_what(check, variables, name, words):
     "variables",
     [
         {"matrix_registration_enable": True, "matrix_registration_without_verification": "true"},
-        {"matrix_registration_enable": True, "matrix_registration_requires_token": True},
-        {"matrix_registration_enable": True, "synapse_settings": {"registrations_require_3pid": ["email"]}},
-        {"matrix_registration_enable": True, "synapse_settings": {"enable_registration_captcha": True}},
+        {"matrix_registration_enable": True, "matrix_registration_verification": "token"},
+        {"matrix_registration_enable": True, "matrix_registration_verification": "without_verification"},
+        {"matrix_registration_enable": True, "matrix_registration_verification": "email", **MAIL},
+        {"matrix_ssl_email": "", "matrix_acme_directory": "https://acme.example.com/directory"},
+        {"matrix_ssl_email": "", "matrix_acme_eab_kid": "k", "matrix_acme_eab_hmac_key": "h"},
         {"matrix_registration_enable": "false"},
         {**LDAP, "matrix_ldap_password": "", "matrix_ldap_bind_dn": ""},
         {**LDAP, "matrix_ldap_password": "", "matrix_ldap_mode": "simple"},
@@ -596,9 +641,11 @@ def test_clashes_of_ports_interfaces_and_inherited_networks(check):
     assert [problem.variable for problem in found] == ["matrix_pot_exported_ports", "matrix_pot_extif"]
     assert "port 443/tcp of the machine goes to matrix1 already" in str(found[0])
     assert 'differs from "em0", which matrix1 has' in str(found[1])
-    servers = two(matrix_pot_network_type="inherit")
-    servers["matrix1"]["matrix_pot_network_type"] = "inherit"
-    assert [problem.variable for problem in check(servers)] == ["matrix_pot_network_type"]
+    servers = two(matrix_pot_network_type="inherit", **LDAP)
+    servers["matrix1"].update(LDAP, matrix_pot_network_type="inherit")
+    assert [problem.variable for problem in check(servers)] == ["matrix_ldap_proxy_port"]
+    servers["matrix2"]["matrix_ldap_proxy_port"] = 3891
+    assert check(servers) == []
 
 
 def test_clashes_of_consul_names_across_machines(check):
