@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kind of check, against a real counterpart that is right and one that is wrong."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import socketserver
+import ssl
+import subprocess
+import threading
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import AuthResult
+
+from ansible_collections.potluck.matrix.plugins.module_utils import _probe
+
+DEFAULTS = {"address": None, "ca_file": None, "verify": True}
+
+
+def run(kind, attempts=1, run_command=None, **options):
+    check = dict(name="a check", variable="matrix_x", kind=kind, status=[200], days=0, tls="opportunistic")
+    check.update(options)
+    return _probe.run(_probe.with_defaults(check, DEFAULTS), 5, attempts, run_command)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 403)
+        self.end_headers()
+        self.wfile.write(("OK for " + self.headers["Host"]).encode())
+
+    def address_string(self):
+        return "local"
+
+    def log_message(self, *args):
+        """Keep the test's output to itself."""
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A CA, and a certificate of it for matrix.example.com that is valid for ten days."""
+    place = tmp_path_factory.mktemp("ca")
+    commands = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=test-ca",
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=matrix.example.com",
+        "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 10 -extfile names",
+    )
+    (place / "names").write_text("subjectAltName=DNS:matrix.example.com,IP:127.0.0.1\n")
+    for command in commands:
+        subprocess.run(command.split(), cwd=place, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def https(authority):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def unix_socket(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("unix") / "s")
+    server = UnixServer(path, Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield path
+    server.shutdown()
+
+
+def test_http_through_a_unix_socket(unix_socket):
+    assert run("http", target="http://localhost/health", socket=unix_socket, body="^OK")["ok"]
+    assert "answers 403 instead of 200" in run("http", target="http://localhost/other", socket=unix_socket)["message"]
+    assert not run("http", target="http://localhost/health", socket=unix_socket, body="BAD")["ok"]
+    assert not run("http", target="http://localhost/health", socket=unix_socket + "-gone")["ok"]
+
+
+def test_https_at_an_address_verifies_the_name_of_the_url(https, authority):
+    ca = str(authority / "ca.pem")
+    url = "https://matrix.example.com:%d/health" % https
+    assert run("http", target=url, address="127.0.0.1", ca_file=ca, body="matrix.example.com")["ok"]
+    other = run("http", target=url.replace("matrix.", "other."), address="127.0.0.1", ca_file=ca)
+    assert not other["ok"] and "certificate" in other["message"]
+    assert not run("http", target=url, address="127.0.0.1")["ok"]
+    assert run("http", target=url, address="127.0.0.1", verify=False)["ok"]
+
+
+def test_certificate(https, authority):
+    target, ca = "127.0.0.1:%d" % https, str(authority / "ca.pem")
+    assert run("certificate", target=target, server_name="matrix.example.com", ca_file=ca, days=9)["ok"]
+    soon = run("certificate", target=target, server_name="matrix.example.com", ca_file=ca, days=20)
+    assert "expires in 9 days" in soon["message"]
+    assert "refused" in run("certificate", target=target, server_name="wrong.example.com", ca_file=ca)["message"]
+
+
+def test_tcp_and_closed(https):
+    target = "127.0.0.1:%d" % https
+    assert run("tcp", target=target)["ok"]
+    assert not run("closed", target=target)["ok"]
+    assert run("closed", target="127.0.0.1:1")["ok"]
+    refused = run("tcp", target="127.0.0.1:1")
+    assert not refused["ok"] and "127.0.0.1:1" in refused["message"]
+
+
+def test_smtp(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+
+    def login(server, session, envelope, mechanism, data):
+        return AuthResult(success=data.password == b"right")
+
+    controller = Controller(Sink(), hostname="127.0.0.1", port=0, tls_context=context, authenticator=login)
+    plain = Controller(Sink(), hostname="127.0.0.1", port=0)
+    controller.port, plain.port = free_port(), free_port()
+    controller.start()
+    plain.start()
+    try:
+        options = dict(target="127.0.0.1:%d" % controller.port, ca_file=str(authority / "ca.pem"), user="matrix")
+        assert run("smtp", tls="starttls", password="right", **options)["ok"]
+        assert "refuses the mail session" in run("smtp", tls="starttls", password="wrong", **options)["message"]
+        assert "certificate" in run("smtp", tls="starttls", target=options["target"])["message"]
+        assert "does not offer STARTTLS" in run("smtp", tls="starttls", target="127.0.0.1:%d" % plain.port)["message"]
+        assert run("smtp", target="127.0.0.1:%d" % plain.port)["ok"]
+    finally:
+        controller.stop()
+        plain.stop()
+
+
+def free_port():
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as server:
+        return server.server_address[1]
+
+
+def test_file_and_mount(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("x")
+    path.chmod(0o640)
+    assert run("file", target=str(path), mode="0640")["ok"]
+    assert "mode 0640 instead of 0600" in run("file", target=str(path), mode="0600")["message"]
+    assert "missing" in run("file", target=str(path) + "-gone")["message"]
+    assert "nothing is mounted" in run("mount", target=str(tmp_path))["message"]
+    assert run("mount", target="/proc")["ok"]
+
+
+def test_service_believes_onestatus_only():
+    def service(argv):
+        assert argv == ["/usr/sbin/service", "synapse", "onestatus"]
+        return 1, "synapse is not running.\n", ""
+
+    assert run("service", target="synapse", run_command=service)["message"] == "synapse is not running."
+
+
+def test_command():
+    def command(argv, environ_update=None):
+        return (0, "alive server", "") if argv == ["good"] else (2, "", "No installed keys\n")
+
+    assert run("command", argv=["good"], body="server", run_command=command)["ok"]
+    assert not run("command", argv=["good"], body="client", run_command=command)["ok"]
+    assert "No installed keys" in run("command", argv=["bad"], run_command=command)["message"]
+
+
+def test_a_failing_check_is_tried_again(tmp_path):
+    path = tmp_path / "late"
+    threading.Timer(0.5, lambda: path.write_text("x")).start()
+    assert run("file", attempts=5, target=str(path))["ok"]
+    assert not os.path.exists(str(path) + "-gone")
+
+
+def test_advice_names_check_reason_and_variable():
+    result = run("tcp", target="127.0.0.1:1")
+    assert _probe.advice(result).startswith("a check: no, 127.0.0.1:1")
+    assert _probe.advice(result).endswith("(look at matrix_x)")
