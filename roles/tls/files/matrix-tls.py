@@ -152,6 +152,7 @@ class Tls:
     def __init__(self, config, check=False):
         self.config = config
         self.check = check
+        self.logged_before = 0
         self.mode = config["mode"]
         self.domains = [name.lower() for name in [config["domain"]] + config["extra_domains"]]
         self.chain_path = os.path.join(config["directory"], "fullchain.pem")
@@ -355,16 +356,19 @@ class Tls:
         command = [self.acme["program"], *argv, "--home", self.acme["home"], "--server", self.acme_url, "--log", self.acme["log"]]
         if self.acme["ca_certificate"]:
             command += ["--ca-bundle", self.acme["ca_file"]]
+        self.logged_before = len(self.acme_read(self.acme["log"]))
         return self.as_acme(*command)
 
     def acme_complaint(self, done):
-        """The CA's own words out of acme.sh's output."""
+        """The CA's own words: from acme.sh's log, since acme.sh itself prints them only up to the first quotation mark."""
+        logged = self.acme_read(self.acme["log"])[self.logged_before :]
+        for detail in re.findall(r'"detail": *("(?:[^"\\]|\\.)*")', logged):
+            # That one only follows from another, which came before it.
+            if "Cannot update challenge" not in detail:
+                return json.loads(detail, strict=False)
         output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
-        for pattern in (r'"detail": *"((?:[^"\\]|\\.)*)"', r"(?:Verify error|Invalid status)[^\n]*?: *([^\n]*)", r"\] ([^\n]*[Ee]rror[^\n]*)"):
-            found = re.findall(pattern, output)
-            if found:
-                return found[-1].strip()
-        return re.sub(r"^\[[^]]*\] *", "", last_line(output))
+        found = re.findall(r"\] ([^\n]*[Ee]rror[^\n]*)", output)
+        return found[-1].strip() if found else re.sub(r"^\[[^]]*\] *", "", last_line(output))
 
     def issue(self, reason):
         after = (
@@ -400,9 +404,8 @@ class Tls:
             return
         if not self.check and self.acme["ca_certificate"] and read(self.acme["ca_file"]) != self.acme["ca_certificate"]:
             write(self.acme["ca_file"], self.acme["ca_certificate"], 0o644)
-        dropped = dict.fromkeys(OVERRIDES)
-        if self.acme["ca_certificate"]:
-            dropped["CA_BUNDLE"] = self.acme["ca_file"]
+        # acme.sh itself notes the bundle it is given.
+        dropped = dict.fromkeys(name for name in OVERRIDES if name != "CA_BUNDLE" or not self.acme["ca_certificate"])
         if self.acme_change(os.path.join(self.acme["home"], "account.conf"), dropped):
             self.changed("acme.sh's account.conf")
         reason = self.issue_reason()
