@@ -135,7 +135,7 @@ def decode_attribute(option, text):
     if kind == "bool":
         return text.strip().upper() == "YES"
     if kind == "uint":
-        return int(text) if text.strip().isdigit() else text
+        return int(text) if re.match(r"\s*[0-9]+\s*\Z", text) else text
     return text
 
 
@@ -183,10 +183,10 @@ def normalise_address(text):
 
 def split_alias(text, default_nic):
     """(nic, address) of an entry C(NIC|ADDRESS) or C(ADDRESS) of an alias pot."""
-    nic, bar, address = text.rpartition("|")
-    if bar and not re.match(r"[A-Za-z0-9_.:-]+\Z", nic):
+    nic, separator, address = text.rpartition("|")
+    if separator and not re.match(r"[A-Za-z0-9_.:-]+\Z", nic):
         raise PotError("'%s' is not a valid address: use ADDRESS or NIC|ADDRESS." % text)
-    return (nic if bar else default_nic), normalise_address(address)
+    return (nic if separator else default_nic), normalise_address(address)
 
 
 def check_memory(text):
@@ -263,7 +263,7 @@ def unquote(text):
 
 
 def number(text):
-    return int(text) if text.isdigit() else 0
+    return int(text) if re.match(r"[0-9]+\Z", text) else 0
 
 
 def view(conf):
@@ -562,7 +562,7 @@ def parse_jls(text):
     jails = {}
     for line in text.split("\n"):
         fields = line.split(None, 3)
-        if len(fields) >= 2 and fields[0].isdigit():
+        if len(fields) >= 2 and re.match(r"[0-9]+\Z", fields[0]):
             jails[fields[1]] = {"jid": int(fields[0]), "hostname": fields[2] if len(fields) > 2 else "",
                                 "path": fields[3].strip('"') if len(fields) > 3 else ""}
     return jails
@@ -1032,7 +1032,25 @@ class Machine:
         self.refresh()
         return self.read(name)
 
+    def touch(self, name):
+        """Make every later run see that a restart is due: they compare the age of pot.conf with that of the status."""
+        if not self.check:
+            os.utime(self.home(name) + "/conf/pot.conf")
+
     # -- life
+
+    def settle(self, state):
+        """State of the pot after a creation by somebody else, or by a run that was cut off, has come to its end."""
+        marker = self.marker_path(state.name)
+        if self.check or not (state.broken or os.path.exists(marker)):
+            return state
+        if self.busy(state.name):
+            self.wait_idle(state.name)
+            state = self.read(state.name)
+        if state.running:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(marker)
+        return state
 
     def create(self, name, options):
         """Create a pot from a base release, as a clone or from an image; on failure nothing of it is left."""
@@ -1071,7 +1089,7 @@ class Machine:
             # pot looks for flavours in the current directory first.
             rc, out, err = self.act(argv, download=True, cwd=directory if os.path.isdir(directory) else "/")
             problem = "" if rc == 0 else pot_errors(out, err) or "exit code %s" % rc
-        except PotTimeout as exc:
+        except PotError as exc:
             rc, out, err, problem = 1, "", "", str(exc)
         os.unlink(marker)
         state = self.again(name)
@@ -1153,7 +1171,8 @@ class Machine:
     def check_new(self, options):
         """Raise one sentence for what can be known to be missing before a pot is created."""
         if options.get("clone_from"):
-            self.check_source(options["clone_from"], options.get("clone_snapshot"))
+            source = self.check_source(options["clone_from"], options.get("clone_snapshot"))
+            check_network(dict(options, network_type=options.get("network_type") or source.conf.text("network_type", "inherit")))
         elif not options.get("image"):
             self._check_base(options)
             if options.get("pot_base") and not self.read(options["pot_base"]).exists:
@@ -1499,7 +1518,7 @@ class Machine:
         source = self.effective(line.source)
         if os.path.realpath(path) != path or not os.path.isdir(path) or not os.path.isdir(source):
             return False
-        self.act(["mount_nullfs", "-o", line.option or "rw", source, path])
+        self.act(["mount", "-t", "nullfs", "-o", line.option or "rw", source, path])
         self._mounts = None
         return self.check or self.live_mount(state.name, place) is not None
 

@@ -156,39 +156,33 @@ options:
     type: bool
     default: true
   attributes:
-    description: Attributes of the pot, as of C(pot set-attribute).
+    description: Attributes of the pot, as of C(pot set-attribute), with underscores for pot's hyphens.
     type: dict
     suboptions:
       start_at_boot:
         description: Started by the boot script and stopped cleanly at shutdown.
         type: bool
-        aliases: [start-at-boot]
       early_start_at_boot:
         description: The same, earlier in the boot.
         type: bool
-        aliases: [early-start-at-boot]
       persistent:
         description: The jail outlives its start command.
         type: bool
       no_rc_script:
         description: Run O(cmd) from a script of pot's with the environment set.
         type: bool
-        aliases: [no-rc-script]
       prunable:
         description: C(pot prune) may destroy the pot once it has run.
         type: bool
       localhost_tunnel:
         description: Forward exported ports of the machine's loopback address too.
         type: bool
-        aliases: [localhost-tunnel]
       no_tmpfs:
         description: No tmpfs on /tmp. Only for O(type=single), and it can only be changed while the pot is stopped.
         type: bool
-        aliases: [no-tmpfs]
       no_etc_hosts:
         description: Do not list the other pots of a bridge in /etc/hosts.
         type: bool
-        aliases: [no-etc-hosts]
       enforce_statfs:
         description: Jail parameter of the same name.
         type: int
@@ -379,12 +373,10 @@ ATTRIBUTE_TYPES = {"bool": "bool", "uint": "int", "string": "str", "sysv": "str"
 
 def argument_spec():
     attributes = {}
-    for option, (name, kind, _default) in _pot.ATTRIBUTES.items():
+    for option, (_name, kind, _default) in _pot.ATTRIBUTES.items():
         attributes[option] = {"type": ATTRIBUTE_TYPES[kind]}
         if kind == "sysv":
             attributes[option]["choices"] = ["new", "inherit", "disable"]
-        if name != option:
-            attributes[option]["aliases"] = [name]
     return dict(
         name=dict(type="str", required=True),
         state=dict(type="str", choices=["absent", "present", "started", "stopped", "restarted"], default="started"),
@@ -439,7 +431,7 @@ class PotModule:
 
     def run(self):
         name = self.options["name"]
-        state = self.machine.read(name)
+        state = self.machine.settle(self.machine.read(name))
         self.before["state"] = self.after["state"] = state.state
         if self.options["state"] == "absent":
             if state.exists:
@@ -547,11 +539,10 @@ class PotModule:
                 state.conf = new
         if resolv:
             machine.edit(resolv[0], resolv[1], "dns")
-            if was_running and not stopping and not self.check:
-                # Later runs must see that a restart is due, and they look at the age of pot.conf.
-                os.utime(machine.home(state.name) + "/conf/pot.conf")
-        state = self.apply_mounts(state, remove, add)
+            if was_running and not stopping:
+                machine.touch(state.name)
         self.pending = restart and not stopping
+        state = self.apply_mounts(state, remove, add)
         if wanted in ("started", "restarted") and (stopping or not was_running):
             state = machine.start(state)
             self.after["state"] = "started"
@@ -599,6 +590,11 @@ class PotModule:
             self.machine.unmount(state, remove)
         for source, target, option in add:
             state = self.machine.mount(state, source, target, option)
+            hidden = [line.target for line in state.lines if line.target.startswith(target + "/")]
+            if state.running and hidden:
+                self.machine.warnings.append("The mount at %s hides %s until the pot is restarted." % (target, ", ".join(hidden)))
+                self.machine.touch(state.name)
+                self.pending = True
         return state
 
     def repair_mounts(self, state):
@@ -653,7 +649,7 @@ def main():
         with _pot.guard(options["name"], options["timeout"], module.check_mode):
             machine = _pot.Machine(check=module.check_mode, timeout=options["timeout"])
             result = PotModule(options, machine, module.check_mode).run()
-    except _pot.PotError as exc:
+    except (_pot.PotError, OSError) as exc:
         module.fail_json(msg=str(exc), actions=machine.actions if machine else [])
     for text in machine.warnings:
         module.warn(text)

@@ -177,7 +177,8 @@ def test_attributes_round_trip(option, data):
     assert _pot.view(conf)["attributes"][option] == value
 
 
-@pytest.mark.parametrize(("text", "canonical"), [("80", "80"), ("tcp:80", "80"), ("tcp:080:8080", "80:8080"), ("udp:53", "udp:53"), ("udp:53:30053", "udp:53:30053")])
+@pytest.mark.parametrize(("text", "canonical"), [("80", "80"), ("tcp:80", "80"), ("tcp:080:8080", "80:8080"), ("udp:53", "udp:53"),
+                                                 ("udp:53:30053", "udp:53:30053")])
 def test_ports(text, canonical):
     assert _pot.normalise_port(text) == canonical == _pot.normalise_port(canonical)
 

@@ -113,7 +113,7 @@ class FakeMachine:
 
     def zfs(self, args):
         if "-t" in args:
-            names = [n for n in self.snapshots.get(args[-1], [])]
+            names = self.snapshots.get(args[-1], [])
             return 0, "".join(n + "\n" for n in names), ""
         rows = ["\t".join([n, p["mountpoint"], p["canmount"], p["mounted"], p["origin"]]) for n, p in sorted(self.datasets.items())]
         return 0, "".join(r + "\n" for r in rows), ""
@@ -125,6 +125,9 @@ class FakeMachine:
         return 0, "".join("%d %s %s.fbsd1.example.test %s/m\n" % (j["jid"], n, n, self.home(n)) for n, j in self.jails.items()), ""
 
     def mount(self, args):
+        if args[0] == "-t":
+            self.mounted.append((args[4], args[5], "nullfs", args[3]))
+            return 0, "", ""
         return 0, "".join("%s\t\t%s\t%s\t%s\t0 0\n" % m for m in self.mounted), ""
 
     def sysctl(self, args):
@@ -149,10 +152,6 @@ class FakeMachine:
         if not found:
             return 1, "", "umount: %s: not a file system root directory\n" % args[0]
         self.mounted.remove(found[-1])
-        return 0, "", ""
-
-    def mount_nullfs(self, args):
-        self.mounted.append((args[2], args[3], "nullfs", args[1]))
         return 0, "", ""
 
     def jexec(self, args):

@@ -138,9 +138,10 @@ def test_clone_takes_the_latest_snapshot_and_needs_one(fake):
         fails(fake, "zroot/pot/jails/d1/m depends on its snapshots", name="template", state="absent", check=check)
 
 
-def test_clone_from_an_alias_pot_needs_a_new_address_only_when_given(fake):
+def test_clone_of_an_alias_pot_needs_an_address(fake):
     execute(fake, name="template", state="present", base="13.2", **ALIAS)
     fake.snapshot("template")
+    fails(fake, "network_type alias needs at least one address", clone_from="template", check=True)
     done = execute(fake, clone_from="template", ip=["10.0.2.51"])
     assert done["pot"]["ip"] == ["10.0.2.51"]
 
@@ -366,8 +367,17 @@ def test_mount_taken_away_behind_pots_back_is_put_back(running):
     told = execute(running, check=True, **options)
     done = execute(running, **options)
     assert told["diff"] == done["diff"]
-    assert done["actions"] == ["mount_nullfs -o rw %s %s/m/mnt" % (one, running.home("d1"))]
+    assert done["actions"] == ["mount -t nullfs -o rw %s %s/m/mnt" % (one, running.home("d1"))]
     assert not execute(running, **options)["changed"]
+
+
+def test_parent_mounted_over_a_child_of_a_running_pot_asks_for_a_restart(running):
+    settle(running)
+    one, two = data(running, "one", "two")
+    execute(running, mounts=[{"source": two, "target": "/mnt/sub"}])
+    done = execute(running, mounts=[{"source": one, "target": "/mnt"}])
+    assert done["restart_required"] and "hides /mnt/sub" in done["warnings"][0]
+    assert execute(running)["restart_required"]
 
 
 def test_busy_mount_is_not_forgotten(running):
@@ -492,6 +502,21 @@ def test_creation_cut_off_is_repeated(fake):
     fake.write(fake.directory + "/db/potluck-pot-d1.creating", "")
     fake.write(fake.home("d1") + "/conf/.last_run_stats", "{}")
     assert not execute(fake, state="present")["changed"], "a pot that ran is in use"
+
+
+def test_creation_still_going_on_is_waited_for(fake, monkeypatch):
+    fake.write(fake.directory + "/db/potluck-pot-d1.creating", "")
+    fake.processes = ["  812 /bin/sh /usr/local/bin/pot create -p d1 -t single -b 13.2"]
+
+    def later(seconds):
+        fake.pot_create(["-p", "d1", "-t", "single", "-b", "13.2"])
+        fake.pot_start(["d1"])
+        fake.processes = []
+
+    monkeypatch.setattr(time, "sleep", later)
+    assert not execute(fake)["changed"]
+    assert not os.listdir(fake.directory + "/db"), "a pot that runs is in use"
+    assert not execute(fake, state="stopped")["actions"][1:]
 
 
 def test_unmounted_pot_is_no_empty_pot(fake):
