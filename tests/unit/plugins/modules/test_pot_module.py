@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import time
 
 import pot_fake
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.potluck.matrix.plugins.module_utils import _pot
+from ansible_collections.potluck.matrix.plugins.modules import pot as pot_module
 from pot_fake import execute
 
 ALIAS = {"network_type": "alias", "ip": ["vtnet0|10.0.2.50"]}
@@ -763,3 +766,45 @@ def test_two_processes_take_turns(fake):
         process.join(10)
     with _pot.lock("potluck-pot-d1", 0.3):
         pass
+
+
+# --------------------------------------------------------------------------- as Ansible calls it
+
+
+def call(fake, capsys, monkeypatch, **arguments):
+    monkeypatch.setattr(_pot, "Machine", lambda check, timeout, machine=_pot.Machine: machine(fake, fake.pot, check, timeout))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with patch_module_args({"name": "d1", **arguments}), pytest.raises(SystemExit) as caught:
+        pot_module.main()
+    return caught.value.code, capsys.readouterr().out
+
+
+def test_no_secret_in_any_output(fake, capsys, monkeypatch):
+    secret = 'sesame "open" $now'
+    code, out = call(fake, capsys, monkeypatch, base="13.2", env={"TOKEN": secret}, _ansible_diff=True)
+    result = json.loads(out)
+    assert code == 0 and result["changed"] and result["pot"]["env_names"] == ["TOKEN"]
+    assert "sesame" not in out and "sesame" not in str(fake.commands)
+    assert _pot.decode_env(_pot.PotConf(fake.conf("d1")).get("pot.env")) == ("TOKEN", secret)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"name": "a.b"}, "'a.b' is not a valid name for a pot"),
+    ({"base": "13.2", "clone_from": "x"}, "mutually exclusive"),
+    ({"network_type": "alias"}, "missing: ip"),
+    ({"network_type": "private-bridge"}, "missing: bridge"),
+    ({"clone_snapshot": "1"}, "missing parameter(s) required by 'clone_snapshot': clone_from"),
+    ({"attributes": {"nosuch": 1}}, "Unsupported parameters"),
+    ({"base": "99.9"}, "99.9 is not a release"),
+])
+def test_failures_are_sentences(fake, capsys, monkeypatch, arguments, message):
+    code, out = call(fake, capsys, monkeypatch, **arguments)
+    result = json.loads(out)
+    assert code == 1 and result["failed"] and message in result["msg"]
+
+
+def test_only_root(fake, capsys, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1001)
+    with patch_module_args({"name": "d1"}), pytest.raises(SystemExit):
+        pot_module.main()
+    assert "only be managed as root: use become" in capsys.readouterr().out
