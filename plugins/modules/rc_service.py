@@ -217,6 +217,45 @@ def next_action(state, restart, running):
     return 'reload' if state == 'reloaded' else None
 
 
+def apply_state(module, service, status, variables_changed, actions):
+    """Bring the service to what is wanted, given its Status: the result's keys about it, and (before, after) for the diff."""
+    params = module.params
+    action = next_action(params['state'], params['restart_on_change'] and variables_changed, status.running)
+    before, running, pid = status.running, status.running, status.pid
+    if action:
+        actions.append('%s %s' % (action, params['name']))
+        if module.check_mode:
+            running, pid = action != 'stop', pid if action == 'reload' else None
+        else:
+            status = service.restart(status) if action == 'restart' else getattr(service, action)()
+            running, pid = status.running, status.pid
+    state = 'started' if running else 'stopped'
+    shown = {'restart': 'restarted', 'reload': 'reloaded'}.get(action, state)
+    return {'running': running, 'state': state, 'pid': pid}, ('started' if before else 'stopped', shown)
+
+
+def ensure(module, result):
+    """Do everything, noting it in C(result); RcError when something is not as wanted in the end."""
+    params = module.params
+    _rc.check_service_name(params['name'])
+    service = _rc.Service(params['name'], params['timeout'])
+    status = service.status() if params['state'] or params['restart_on_change'] else None
+    if status and not status.exists:
+        # In check mode the package that brings the service may not have been installed for real.
+        if not module.check_mode:
+            raise _rc.RcError('there is no service %s' % params['name'])
+        module.warn('there is no service %s yet' % params['name'])
+    before, after, variables_changed = apply_variables(module, service, result['actions'])
+    result['variables'] = {'before': before, 'after': after}
+    diff = {'before': dict(before), 'after': dict(after)}
+    if status:
+        about, states = apply_state(module, service, status, variables_changed, result['actions'])
+        result.update(about)
+        diff['before']['state'], diff['after']['state'] = states
+    if module._diff:
+        result['diff'] = diff
+
+
 def main():
     module = AnsibleModule(
         argument_spec=dict(
@@ -232,42 +271,15 @@ def main():
         ),
         supports_check_mode=True,
     )
-    params = module.params
-    service = _rc.Service(params['name'], params['timeout'])
-    actions = []
-    result = {'actions': actions}
-    diff = {'before': {}, 'after': {}}
+    result = {'actions': []}
+    error = None
     try:
-        _rc.check_service_name(params['name'])
-        look = params['state'] or params['restart_on_change']
-        status = service.status() if look else None
-        if status and not status.exists:
-            # In check mode the package that brings the service may not have been installed for real.
-            if not module.check_mode:
-                raise _rc.RcError('there is no service %s' % params['name'])
-            module.warn('there is no service %s yet' % params['name'])
-        before, after, changed_variables = apply_variables(module, service, actions)
-        result['variables'] = {'before': before, 'after': after}
-        diff['before'].update(before)
-        diff['after'].update(after)
-        if status:
-            action = next_action(params['state'], params['restart_on_change'] and changed_variables, status.running)
-            was, running, pid = status.running, status.running, status.pid
-            if action:
-                actions.append('%s %s' % (action, params['name']))
-                if module.check_mode:
-                    running, pid = action != 'stop', status.pid if action == 'reload' else None
-                else:
-                    status = service.restart(status) if action == 'restart' else getattr(service, action)()
-                    running, pid = status.running, status.pid
-            result.update(running=running, state='started' if running else 'stopped', pid=pid)
-            diff['before']['state'] = 'started' if was else 'stopped'
-            diff['after']['state'] = {'restart': 'restarted', 'reload': 'reloaded'}.get(action, result['state'])
+        ensure(module, result)
     except _rc.RcError as exc:
-        module.fail_json(msg=str(exc), **result)
-    if module._diff:
-        result['diff'] = diff
-    module.exit_json(changed=bool(actions), **result)
+        error = str(exc)
+    if error:  # said outside of the handler, where it would be taken for a crash
+        module.fail_json(msg=error, **result)
+    module.exit_json(changed=bool(result['actions']), **result)
 
 
 if __name__ == '__main__':

@@ -142,6 +142,23 @@ def find_server_name(synapse, given):
     return name or given
 
 
+def ensure(module):
+    """Make the account unless it exists or this is check mode: (Matrix ID, whether it existed)."""
+    params = module.params
+    localpart, server_name = split_name(params['name'], params['server_name'])
+    synapse = Synapse(params['socket'], params['base_url'])
+    server_name = find_server_name(synapse, server_name)
+    user_id = '@%s:%s' % (localpart, server_name)
+    existed = synapse.exists(localpart, server_name)
+    if existed is None and module.check_mode:
+        module.warn('the server does not tell whether %s exists: a change is assumed' % user_id)
+    if existed or module.check_mode:
+        return user_id, existed
+    # Nobody ever uses a random password, it only has to be unguessable.
+    password = params['password'] or secrets.token_urlsafe(32)
+    return user_id, synapse.register(read_secret(params), localpart, password, params['admin'], params['display_name']) is None
+
+
 def main():
     module = AnsibleModule(
         argument_spec=dict(
@@ -161,23 +178,16 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
+    error = None
     try:
-        localpart, server_name = split_name(params['name'], params['server_name'])
-        synapse = Synapse(params['socket'], params['base_url'])
-        server_name = find_server_name(synapse, server_name)
-        user_id = '@%s:%s' % (localpart, server_name)
-        existed = synapse.exists(localpart, server_name)
-        if not existed and not module.check_mode:
-            # A random password is never used, so it is not worth more than being unguessable.
-            made = synapse.register(read_secret(params), localpart, params['password'] or secrets.token_urlsafe(32), params['admin'],
-                                    params['display_name'])
-            existed = made is None
-        elif existed is None:
-            module.warn('the server does not tell whether %s exists: a change is assumed' % user_id)
+        user_id, existed = ensure(module)
     except SynapseError as exc:
-        module.fail_json(msg=str(exc))
+        error = str(exc)
+    if error:  # said outside of the handler, where it would be taken for a crash
+        module.fail_json(msg=error)
     result = {'changed': not existed, 'user_id': user_id, 'existed': existed}
     if module._diff:
+        localpart = user_id[1:].partition(':')[0]
         account = {'user_id': user_id}
         made = dict(account, admin=params['admin'], display_name=params['display_name'] or localpart)
         result['diff'] = {'before': account if existed else {}, 'after': account if existed else made}
