@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: pot
 author:
-  - potluck.matrix contributors
+  - potluck.matrix contributors (@potluck)
 short_description: Run tasks inside a pot on a FreeBSD host
 version_added: 0.1.0
 description:

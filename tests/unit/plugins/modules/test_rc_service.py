@@ -27,7 +27,7 @@ class Machine:
     def __init__(self, path):
         self.path = path / 'state.json'
         self.path.write_text(json.dumps({'conf': {}, 'defaults': {}, 'services': {}, 'calls': []}))
-        script = pathlib.Path(__file__).with_name('fake_rc.py').read_text().split('\n', 1)[1]
+        script = pathlib.Path(__file__).with_name('fake_rc.py').read_text()
         for name in ('sysrc', 'service'):
             (path / name).write_text('#!%s -I\n%s' % (sys.executable, script))
             (path / name).chmod(0o755)
