@@ -9,7 +9,7 @@ name: pots
 short_description: The pots of FreeBSD machines as inventory hosts
 version_added: 0.1.0
 author:
-  - potluck.matrix contributors
+  - potluck.matrix contributors (@potluck)
 description:
   - Looks at one or more FreeBSD machines over the connection that reaches them, and makes each of their pots an inventory host
     that is entered with P(potluck.matrix.pot#connection).
