@@ -19,7 +19,6 @@ so that nothing planted in acme's directory makes root touch another file.
 
 import argparse
 import datetime
-import glob
 import http.client
 import ipaddress
 import json
@@ -449,10 +448,8 @@ class Tls:
         self.reload()
 
     def nginx_files(self):
-        """What a running nginx has read, and the directory whose time tells of files that are gone."""
-        include = os.path.join(os.path.dirname(self.config["nginx_conf"]), "main.d")
-        files = [self.config["nginx_conf"], include, *glob.glob(os.path.join(include, "*.conf"))]
-        return files + ([self.chain_path, self.key_path] if self.mode != "none" else [])
+        """What a running nginx has read."""
+        return [self.config["nginx_conf"]] + ([self.chain_path, self.key_path] if self.mode != "none" else [])
 
     def reload(self):
         """Reload nginx if it started, or was reloaded, before something it reads was written."""

@@ -123,7 +123,6 @@ def here(directory, text):
     (directory / "logs").mkdir(exist_ok=True)
     for old, new in (
         ("/usr/local/etc/nginx/mime.types", "/etc/nginx/mime.types"),
-        ("/usr/local/etc/nginx/main.d", str(directory / "main.d")),
         ("user www;", "user root;"),
         ("/var/run/nginx.pid", str(directory / "nginx.pid")),
         ("/var/log/nginx", str(directory / "logs")),
