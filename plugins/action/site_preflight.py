@@ -86,14 +86,20 @@ class ActionModule(ActionBase):
             values = {host: self._options(document, hostvars, host, variables[host]) for host in hosts}
             roles.append(_preflight.Role(name, document["options"], document["sources"], values))
 
-        found = _preflight.problems(
-            {host: variables[host] for host in hosts},
-            neighbours={host: variables[host] for host in neighbours},
-            roles=roles,
-            own=arguments["own_variables"],
-            known=self._known(documents),
-            resolve=self._resolve,
-        )
+        self._decrypted = []
+        try:
+            found = _preflight.problems(
+                {host: variables[host] for host in hosts},
+                neighbours={host: variables[host] for host in neighbours},
+                roles=roles,
+                own=arguments["own_variables"],
+                known=self._known(documents),
+                resolve=self._resolve,
+            )
+        finally:
+            # This runs in a process of its own, whose temporary files nobody else knows of.
+            for path in self._decrypted:
+                self._loader.cleanup_tmp_file(path)
         result.update(
             changed=False,
             servers=hosts,
@@ -178,10 +184,12 @@ class ActionModule(ActionBase):
         if os.path.isdir(path):
             return path
         try:
-            # A copy that the loader removes when it is done with it.
-            return self._loader.get_real_file(path)
+            real = self._loader.get_real_file(path)
         except AnsibleError:
             raise ValueError("cannot be decrypted or read; check its mode and the vault's password") from None
+        if real != path:
+            self._decrypted.append(real)
+        return real
 
 
 def _spec(spec) -> dict:

@@ -158,3 +158,26 @@ def test_a_vault_without_its_password(run):
     result, contacts = run(None, text=vault)
     assert contacts == 0
     assert len(messages(result)) == 1 and "cannot be decrypted; give the vault's password with" in messages(result)[0]
+
+
+def test_a_key_in_a_vault(run, tmp_path, monkeypatch):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("ANSIBLE_LOCAL_TEMP", str(tmp_path / "tmp"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:example.com"]
+        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")],
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "password").write_text("open sesame")
+    vault = str(pathlib.Path(sys.executable).with_name("ansible-vault"))
+    subprocess.run([vault, "encrypt", "--vault-password-file", "password", "key.pem"], cwd=tmp_path, check=True, capture_output=True)
+    host = {**GOOD, "matrix_domain": "example.com", "matrix_ip": "10.0.0.5", "matrix_tls_mode": "provided"}
+    host.update(matrix_tls_certificate="certificate.pem", matrix_tls_key="key.pem")
+    result, contacts = run({"matrix1": host}, "--vault-password-file", "password")
+    assert messages(result) == [] and contacts > 0
+    left = [path for path in (tmp_path / "tmp").rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+    assert left == []
+    result, _contacts = run({"matrix1": host})
+    assert len(messages(result)) == 1 and 'matrix_tls_key: "key.pem" cannot be decrypted or read' in messages(result)[0]
