@@ -1297,7 +1297,8 @@ class Machine:
         addresses = self._jail_addresses(name) if state.running and not self.check else []
         if state.status in ("starting", "stopping") or (state.running and state.status == ""):
             # pot refuses to stop from these; 'started' lets its own clean-up do the work.
-            self.edit(self.status_path(name), "pot.status=started,\n", "started, so that pot can stop it")
+            interfaces = re.findall(r"^pot\.status=[a-z]*,(.*)$", read_text(self.status_path(name)) or "", re.M)
+            self.edit(self.status_path(name), "pot.status=started,%s\n" % (interfaces[-1] if interfaces else ""), "started, so that pot can stop it")
         rc, out, err = self.act(["pot", "stop", name])
         if self.check:
             state.jid, state.status = None, "stopped"

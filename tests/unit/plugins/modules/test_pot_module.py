@@ -430,6 +430,18 @@ def test_stuck_starting(fake):
     assert done["pot"]["state"] == "started" and done["actions"][-2:] == ["pot stop d1", "pot start d1"]
 
 
+def test_half_stopped_keeps_its_interfaces(running):
+    running.write(running.tmp + "/pot_status_d1", "pot.status=stopping,epair3:\n")
+    seen = []
+
+    def stop(args):
+        seen.append(running.text(running.tmp + "/pot_status_d1"))
+
+    running.faults["stop"] = stop
+    done = execute(running)
+    assert seen == ["pot.status=started,epair3:\n"] and done["pot"]["state"] == "started"
+
+
 def test_starting_by_somebody_else_is_waited_for(fake, monkeypatch):
     execute(fake, base="13.2", state="present")
     fake.status("d1", "starting")
