@@ -104,6 +104,7 @@ PLAYBOOK = """
         content: "{{ {'homeserver.yaml': __synapse_homeserver | to_json(vault_to_text=true) | from_json | to_nice_yaml(indent=2, width=160),
           'email.yaml': {'email': __synapse_email | combine(__synapse_smtp_login)} | to_nice_yaml if __synapse_mail else '',
           'secret.yaml': __synapse_secret_file | to_nice_yaml if __synapse_secret_file | length > 0 else '',
+          'database.pass': __synapse_password_line,
           'log.yaml': __synapse_log_config | to_nice_yaml} | to_json }}"
         dest: "{{ target }}/{{ inventory_hostname }}.json"
         mode: "0600"
@@ -183,7 +184,7 @@ def test_every_case_is_accepted(rendered, version, python, path):
     for case, texts in files.items():
         arguments[case] = []
         for name, text in sorted(texts.items()):
-            if name == "log.yaml":
+            if name in ("log.yaml", "database.pass"):
                 continue
             written = directory / version / case / name
             written.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +208,7 @@ def test_every_case_is_accepted(rendered, version, python, path):
 
 def test_what_is_written(rendered):
     _directory, files, _output = rendered
-    read = {case: {name: yaml.safe_load(text) for name, text in texts.items()} for case, texts in files.items()}
+    read = {case: {name: yaml.safe_load(text) for name, text in texts.items() if name != "database.pass"} for case, texts in files.items()}
     plain = read["plain"]["homeserver.yaml"]
     assert plain["public_baseurl"] == "https://example.com/"
     assert plain["admin_contact"] == "mailto:admin@example.com"
@@ -229,4 +230,5 @@ def test_what_is_written(rendered):
     assert settings["database"] == {"name": "sqlite3", "args": {"database": plain["database"]["args"]["database"], "cp_max": 5}}
     assert settings["report_stats"] is True and settings["trusted_key_servers"] == []
     assert read["secrets"]["secret.yaml"]["turn_shared_secret"] == "marker" and "marker" not in files["secrets"]["homeserver.yaml"]
+    assert files["postgres"]["database.pass"] == "*:*:*:*:p\\:w\\\\x"
     assert read["postgres"]["homeserver.yaml"]["database"]["args"]["passfile"].endswith("/database.pass")
