@@ -11,6 +11,10 @@ import signal
 import subprocess
 import sys
 
+sys.path.insert(0, "/.double/lib")
+
+import title
+
 HALTED, REBOOT = 0, 3
 ENVIRONMENT = {"HOME": "/", "PATH": "/sbin:/bin:/usr/sbin:/usr/bin"}
 
@@ -50,6 +54,7 @@ def _wait(process: subprocess.Popen) -> None:
 
 
 def main() -> int:
+    title.set_title(["/sbin/init"])
     signal.signal(signal.SIGTERM, lambda *_: _wanted.append(HALTED))
     signal.signal(signal.SIGINT, lambda *_: _wanted.append(REBOOT))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -725,7 +725,7 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 1
     except OSError as problem:
-        _warn(f"Fail to extract: {problem.filename}: {problem.strerror}")
+        _warn(f"{problem.filename}: {problem.strerror}")
         return 1
 
 

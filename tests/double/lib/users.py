@@ -1,0 +1,33 @@
+"""Become another user, with the environment FreeBSD's login classes give."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+
+
+def become(name: str) -> pwd.struct_passwd:
+    """Take a user's ids and groups for good. Raises KeyError for an unknown user, PermissionError when not root."""
+    entry = pwd.getpwnam(name)
+    if os.geteuid() != entry.pw_uid or os.geteuid() == 0:
+        os.setgid(entry.pw_gid)
+        os.initgroups(name, entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    return entry
+
+
+def login_environment(entry: pwd.struct_passwd) -> dict[str, str]:
+    """What the default login class sets."""
+    return {
+        "PATH": f"{PATH}:{entry.pw_dir}/bin",
+        "HOME": entry.pw_dir,
+        "USER": entry.pw_name,
+        "LOGNAME": entry.pw_name,
+        "SHELL": entry.pw_shell or "/bin/sh",
+        "BLOCKSIZE": "K",
+        "MAIL": f"/var/mail/{entry.pw_name}",
+        "MM_CHARSET": "UTF-8",
+        "LANG": "C.UTF-8",
+    }
