@@ -45,7 +45,7 @@ def _copy(source: str, path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.pkgnew"
     shutil.copyfile(source, temporary)
-    os.chmod(temporary, 0o755 if os.stat(source).st_mode & 0o100 else 0o644)
+    os.chmod(temporary, 0o555 if os.stat(source).st_mode & 0o100 else 0o644)
     os.replace(temporary, path)
 
 
