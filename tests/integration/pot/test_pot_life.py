@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of pots on a machine, in check mode first, twice, interrupted, and from two runs at once."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+
+def same(told, done):
+    assert told["changed"] == done["changed"] and told["actions"] == done["actions"], (told["actions"], done["actions"])
+
+
+def test_life(machine, name):
+    machine.sh("zfs create -o mountpoint=/mnt/life zroot/life; echo precious > /mnt/life/file")
+    options = dict(state="started", base=machine.release, network_type="alias", ip=["%s|%s" % (machine.extif, machine.addresses[0])],
+                   attributes={"start_at_boot": True, "exec_stop": "/bin/sh /etc/rc.shutdown jail", "stop_timeout": 60},
+                   mounts=[{"source": "zroot/life", "kind": "dataset", "target": "/mnt"}])
+    told = machine.good(name, check=True, **options)
+    assert told["changed"] and machine.sh("pot ls -q").split().count(name) == 0
+    done = machine.good(name, **options)
+    same(told, done)
+    assert done["pot"]["state"] == "started" and not done["restart_required"]
+    assert machine.sh("jexec -l %s cat /mnt/file" % name) == "precious\n"
+    assert machine.sh("jls -j %s ip4.addr" % name).strip() == machine.addresses[0]
+    assert machine.sh("pot get-attr -qp %s -A start-at-boot" % name) == "YES\n"
+    assert "exec_stop=/bin/sh /etc/rc.shutdown jail\n" in machine.sh("cat /opt/pot/jails/%s/conf/pot.conf" % name)
+    for check in (False, True):
+        again = machine.good(name, check=check, **options)
+        assert not again["changed"] and again["actions"] == []
+    facts = machine.module("pot_info", names=[name])["pots"][0]
+    assert facts["state"] == "started" and facts["mounts"][0]["source"] == "zroot/life" and facts["start_at_boot"]
+    told = machine.good(name, check=True, state="absent")
+    done = machine.good(name, state="absent")
+    same(told, done)
+    assert machine.sh("cat /mnt/life/file; pot ls -q") == "precious\n"
+    assert not machine.good(name, state="absent")["changed"]
+    assert machine.addresses[0] not in machine.sh("ifconfig %s inet" % machine.extif)
+    machine.sh("zfs destroy zroot/life")
+
+
+def test_environment(machine, name):
+    value = "a b 'c' \"d\" $HOME `id` $(id) \\ e\\"
+    machine.good(name, base=machine.release, env={"SECRET": value, "OTHER": "x=y"})
+    script = "jexec %s /bin/sh -c '. /tmp/environment.sh; printf %%s \"$SECRET\"'" % name
+    assert machine.sh(script) == value
+    log = machine.sh("cat /var/log/messages /var/log/*pot* 2>/dev/null; true")
+    assert "e\\" not in log and "SECRET=" not in log
+    result = machine.good(name, env={"OTHER": "z"})
+    assert result["diff"]["before"]["env"] == {"SECRET": "(set)", "OTHER": "(set)"} and result["diff"]["after"]["env"] == {"OTHER": "(changed)"}
+    assert result["restart_required"] and not result["pot"].get("env")
+    assert machine.good(name)["restart_required"], "a later run tells it too"
+    assert not machine.good(name, state="restarted")["restart_required"]
+    assert machine.sh(script) == ""
+    assert "must not arrive" not in machine.sh("ps axeww 2>/dev/null; cat /opt/pot/jails/%s/m/tmp/environment.sh" % name)
+
+
+def test_all_of_the_configuration(machine, name):
+    machine.good(name, base=machine.release)
+    options = dict(cmd="sh /etc/rc", ports=["tcp:80:8080"], hosts={"consul1": "192.0.2.1"}, limits={"memory": "512M"}, hostname="matrix.example.test",
+                   dns="off", restart_on_change=True)
+    told = machine.good(name, check=True, **options)
+    done = machine.good(name, **options)
+    same(told, done)
+    assert told["diff"] == done["diff"] and not done["restart_required"]
+    assert machine.sh("jexec -l %s hostname" % name) == "matrix.example.test\n"
+    assert "192.0.2.1 consul1\n" in machine.sh("jexec -l %s cat /etc/hosts" % name)
+    assert "max amount memory: 512M" in machine.sh("pot info -vp %s" % name)
+    assert not machine.good(name, **options)["changed"]
+    assert machine.good(name, network_type="alias", ip=[machine.addresses[1]], restart_on_change=True)["changed"]
+    assert machine.sh("jls -j %s ip4.addr" % name).strip() == machine.addresses[1]
+    machine.good(name, network_type="alias", ip=[machine.addresses[2]])
+    machine.good(name, state="restarted")
+    assert machine.addresses[1] not in machine.sh("ifconfig %s inet" % machine.extif)
+    machine.good(name, network_type="inherit", restart_on_change=True)
+    assert machine.addresses[2] not in machine.sh("ifconfig %s inet" % machine.extif)
+
+
+def test_mounts(machine, name):
+    machine.sh("mkdir -p /data/one /data/two; echo 1 > /data/one/f; echo 2 > /data/two/f")
+    one, two = {"source": "/data/one", "target": "/srv/x"}, {"source": "/data/two", "target": "/srv/x", "read_only": True}
+    machine.good(name, base=machine.release, mounts=[one])
+    assert machine.sh("jexec -l %s cat /srv/x/f" % name) == "1\n"
+    told = machine.good(name, check=True, mounts=[two])
+    done = machine.good(name, mounts=[two])
+    same(told, done)
+    assert machine.sh("jexec -l %s cat /srv/x/f" % name) == "2\n"
+    assert machine.sh("jexec -l %s touch /srv/x/g || echo no" % name) == "no\n"
+    machine.good(name, state="stopped")
+    assert not machine.good(name, state="stopped", mounts=[two])["changed"], "pot has rewritten the line meanwhile"
+    machine.good(name, mounts=[dict(one, target="/media"), two])
+    assert not machine.good(name, mounts=[dict(one, target="/media"), two])["changed"]
+    machine.sh("umount /opt/pot/jails/%s/m/media" % name)
+    assert machine.good(name)["changed"]
+    assert machine.sh("jexec -l %s cat /media/f" % name) == "1\n"
+    machine.good(name, mounts=[], mounts_exact=True)
+    assert "/data" not in machine.sh("mount -p; cat /opt/pot/jails/%s/conf/fscomp.conf" % name)
+    machine.sh("zfs create -o mountpoint=/mnt/out zroot/out; zfs unmount zroot/out")
+    assert "zroot/out to mount is not mounted" in machine.bad(name, mounts=[{"source": "zroot/out", "kind": "dataset", "target": "/x"}])
+    assert "is not mounted" in machine.bad(name, mounts=[{"source": "/mnt/out", "target": "/x"}])
+    machine.sh("zfs destroy zroot/out")
+
+
+def test_clones(machine, name):
+    clone = name + "2"
+    machine.good(name, base=machine.release, state="stopped")
+    assert "has no snapshot" in machine.bad(clone, clone_from=name)
+    machine.sh("pot start %s; jexec %s touch /root/mark; pot stop %s; pot snapshot -p %s" % (name, name, name, name))
+    machine.good(clone, clone_from=name)
+    machine.sh("jexec -l %s test -f /root/mark" % clone)
+    assert "depends on its snapshots" in machine.bad(name, state="absent")
+    machine.good(clone, state="absent")
+    machine.good(name, state="absent")
+
+
+def test_refusals(machine, name):
+    assert "99.9 is not a " in machine.bad(name, base="99.9")
+    assert "does not exist" in machine.bad(name, base=machine.release, network_type="private-bridge", bridge="nope")
+    assert "not a valid IP" in machine.bad(name, base=machine.release, network_type="alias", ip=["1.2.3"])
+    assert "Flavour nope was not found" in machine.bad(name, base=machine.release, flavours=["nope"])
+    assert name not in machine.sh("pot ls -q")
+
+
+def test_full_pool(machine, name):
+    machine.sh("zfs set quota=2M zroot/pot/jails")
+    try:
+        message = machine.bad(name, base=machine.release)
+    finally:
+        machine.sh("zfs set quota=none zroot/pot/jails")
+    assert "pace" in message or "uota" in message, message
+    assert name not in machine.sh("pot ls -q; zfs list -H -o name")
+    machine.good(name, base=machine.release)
+
+
+# --------------------------------------------------------------------------- things that went wrong before
+
+
+def test_jail_killed(machine, name):
+    machine.good(name, base=machine.release)
+    machine.sh("jail -r %s" % name)
+    assert machine.sh("pot start %s || echo refused" % name).endswith("refused\n")
+    done = machine.good(name)
+    assert done["actions"][1:] == ["pot stop " + name, "pot start " + name]
+    assert not machine.good(name)["changed"]
+
+
+def test_stuck_starting(machine, name):
+    machine.good(name, base=machine.release, state="stopped")
+    machine.sh("echo pot.status=starting, > /tmp/pot_status_%s" % name)
+    assert machine.good(name)["pot"]["state"] == "started"
+
+
+def test_never_started_is_stopped(machine, name):
+    machine.good(name, base=machine.release, state="present")
+    assert not machine.good(name, state="stopped")["changed"]
+
+
+def test_half_created(machine, name):
+    machine.sh("zfs create zroot/pot/jails/%s" % name)
+    done = machine.good(name, base=machine.release)
+    assert done["actions"][0] == "pot destroy -F -p " + name
+    machine.good(name, state="absent")
+    machine.sh("zfs create zroot/pot/jails/%s; mkdir /opt/pot/jails/%s/m; echo precious > /opt/pot/jails/%s/m/file" % (name, name, name))
+    assert "'pot destroy -F -p %s'" % name in machine.bad(name, base=machine.release)
+    assert machine.sh("cat /opt/pot/jails/%s/m/file" % name) == "precious\n"
+
+
+def test_something_of_the_user_is_mounted_below(machine, name):
+    machine.good(name, base=machine.release, state="stopped")
+    machine.sh("mkdir -p /data/keep; echo precious > /data/keep/file; mount -t nullfs /data/keep /opt/pot/jails/%s/m/mnt" % name)
+    assert "is still mounted below it" in machine.bad(name, state="absent")
+    machine.sh("umount /opt/pot/jails/%s/m/mnt" % name)
+    machine.good(name, state="absent")
+    assert machine.sh("cat /data/keep/file") == "precious\n"
+
+
+def test_run_killed_while_it_creates(machine, name):
+    process = machine.start("pot", name=name, base=machine.release, timeout=120)
+    deadline = time.time() + 60
+    marker = "test -e /var/db/potluck-pot-%s.creating && echo yes; true" % name
+    while not machine.sh(marker) and process.poll() is None and time.time() < deadline:
+        time.sleep(0.05)
+    pids = machine.sh("ps -axww -o pid,command | awk '/AnsiballZ_pot|ansible_pot_payload|pot create/ && !/awk/ {print $1}'").split()
+    machine.sh("kill -9 %s" % " ".join(pids), check=False)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = machine.good(name, base=machine.release)
+    assert done["pot"]["state"] == "started"
+    assert not machine.good(name, base=machine.release)["changed"]
+    assert machine.sh(marker) == ""
+
+
+def test_two_runs_for_one_pot(machine, name):
+    options = dict(name=name, base=machine.release, timeout=120, env={"A": "1"}, attributes={"stop_timeout": 30})
+    runs = [machine.start("pot", **options) for _number in range(2)]
+    results = [machine.result(run) for run in runs]
+    assert not any(r.get("failed") for r in results), results
+    assert sorted(r["changed"] for r in results) == [False, True]
+    assert machine.sh("grep -c pot.env /opt/pot/jails/%s/conf/pot.conf" % name) == "1\n"
+
+
+def test_two_runs_for_two_pots(machine, name):
+    runs = [machine.start("pot", name=n, base=machine.release, timeout=120) for n in (name, name + "2")]
+    try:
+        results = [machine.result(run) for run in runs]
+        assert all(r["changed"] and r["pot"]["state"] == "started" for r in results), results
+    finally:
+        machine.good(name + "2", state="absent")
