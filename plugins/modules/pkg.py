@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: pkg
+short_description: Ensure FreeBSD packages with one call
+version_added: 0.1.0
+description:
+  - Installs or upgrades packages with C(pkg), fetching the catalogue only when there is something to do.
+  - Believes neither the exit code nor the text of C(pkg install), but asks afterwards what is installed.
+  - Waits while another C(pkg) holds the lock of the package database, as several runs on one machine make it happen.
+notes:
+  - C(community.general.pkgng) can not read the version of a C(pkg) that was built between two releases and stops there, and with
+    C(pkg) 2.4 or newer its C(state=latest) upgrades nothing.
+author:
+  - potluck.matrix contributors (@potluck)
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: full
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+  platform:
+    description: Target OS on which the module can be operated.
+    support: full
+    platforms: FreeBSD
+options:
+  name:
+    description: Names of packages, without versions and patterns.
+    type: list
+    elements: str
+    required: true
+  state:
+    description:
+      - With V(present), packages that are installed are left at their version.
+      - With V(latest), they are upgraded to the version of the repository.
+    type: str
+    choices: [present, latest]
+    default: present
+  creates:
+    description: Install nothing when this file exists, for programs that may also have come another way than as a package.
+    type: path
+  lock_timeout:
+    description: Seconds to wait for another C(pkg) to end.
+    type: int
+    default: 600
+"""
+
+EXAMPLES = r"""
+- name: Install nginx and curl
+  potluck.matrix.pkg:
+    name: [nginx, curl]
+
+- name: Upgrade Synapse
+  potluck.matrix.pkg:
+    name: py311-matrix-synapse
+    state: latest
+"""
+
+RETURN = r"""
+packages:
+  description: The installed versions of the named packages.
+  type: dict
+  returned: success
+  sample: {nginx: "1.26.3,3"}
+"""
+
+import os
+import re
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+# A repository cannot be asked and a package database cannot be opened while another pkg writes it.
+LOCKED = re.compile(r"locked by another process|advisory lock|database is locked", re.IGNORECASE)
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+
+
+class Pkg:
+    """pkg(8) of the managed node, run with arguments in a list and without a terminal."""
+
+    def __init__(self, module):
+        self.module = module
+        self.program = module.get_bin_path("pkg", True, ["/usr/local/sbin", "/usr/sbin"])
+        self.deadline = time.time() + module.params["lock_timeout"]
+
+    def run(self, *arguments):
+        """Return ``(rc, stdout, stderr)``, after waiting for another pkg where there is one."""
+        while True:
+            answer = self.module.run_command([self.program, *arguments], environ_update={"BATCH": "yes"})
+            if answer[0] == 0 or not LOCKED.search(answer[1] + answer[2]) or time.time() > self.deadline:
+                return answer
+            time.sleep(3)
+
+    def versions(self, query, names):
+        """Return ``{name: version}`` of those of the packages that ``pkg query`` or ``pkg rquery`` knows."""
+        found = {}
+        for name in names:
+            # pkg ends with 1 for a package it does not know, and for several names when one of them is unknown.
+            rc, out, dummy = self.run(query, "%v", name)
+            if rc == 0 and out.strip():
+                found[name] = out.split()[0]
+        return found
+
+
+def last_words(out, err):
+    """Return the last line with which pkg explains itself."""
+    lines = [line.strip() for line in (err.strip() or out.strip()).splitlines() if line.strip()]
+    return lines[-1] if lines else "pkg said nothing"
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            name=dict(type="list", elements="str", required=True),
+            state=dict(type="str", choices=["present", "latest"], default="present"),
+            creates=dict(type="path"),
+            lock_timeout=dict(type="int", default=600),
+        ),
+        supports_check_mode=True,
+    )
+    names = module.params["name"]
+    for name in names:
+        if not NAME.match(name):
+            module.fail_json(msg="name: %r is not the name of a package, a good one is py311-matrix-synapse" % name)
+    if module.params["creates"] and os.path.exists(module.params["creates"]):
+        module.exit_json(changed=False, packages={}, diff=dict(before="", after=""))
+    pkg = Pkg(module)
+    before = pkg.versions("query", names)
+    wanted = {name: None for name in names if name not in before}
+    if module.params["state"] == "latest" and len(wanted) < len(names):
+        rc, out, err = pkg.run("update", "-q")
+        if rc != 0:
+            module.fail_json(msg="The package catalogue cannot be fetched: %s" % last_words(out, err))
+        available = pkg.versions("rquery", [name for name in names if name in before])
+        wanted.update({name: version for name, version in available.items() if version != before[name]})
+    after = dict(before)
+    if wanted and module.check_mode:
+        after.update({name: version or "(the repository's version)" for name, version in wanted.items()})
+    elif wanted:
+        rc, out, err = pkg.run("install", "-y", *sorted(wanted))
+        after = pkg.versions("query", names)
+        missing = [name for name in names if name not in after]
+        if rc != 0 or missing:
+            module.fail_json(
+                msg="%s cannot be installed: %s" % (", ".join(missing or sorted(wanted)), last_words(out, err)), rc=rc, stdout=out, stderr=err
+            )
+    module.exit_json(
+        changed=before != after,
+        packages=after,
+        diff=dict(
+            before="".join("%s-%s\n" % pair for pair in sorted(before.items())),
+            after="".join("%s-%s\n" % pair for pair in sorted(after.items())),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
