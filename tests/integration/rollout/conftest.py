@@ -32,7 +32,7 @@ class Result:
     def changed(self):
         return sum(host["changed"] for host in self.recap.values())
 
-    def __str__(self):
+    def __repr__(self):
         return self.output
 
 
