@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module against a stand-in for pkg(8) that answers as recorded on FreeBSD."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.potluck.matrix.plugins.modules import pkg
+
+
+class Machine:
+    def __init__(self):
+        self.installed = {}
+        self.repository = {"nginx": "1.26.3,3", "demo-app": "2.1_1,1"}
+        self.locked = 0
+        self.lies = set()
+        self.calls = []
+
+    def run(self, dummy, argv, **kwargs):
+        command, arguments = argv[1], argv[2:]
+        self.calls.append(command)
+        if self.locked:
+            self.locked -= 1
+            return 1, "", "pkg: Cannot get an advisory lock on a database, it is locked by another process\n"
+        if command in ("query", "rquery"):
+            known = self.installed if command == "query" else self.repository
+            name = arguments[-1]
+            return (0, known[name] + "\n", "") if name in known else (1, "", "")
+        if command == "install":
+            for name in arguments[1:]:
+                if name not in self.repository:
+                    return 1, "", "pkg: No packages available to install matching '%s' have been found in the repositories\n" % name
+                if name not in self.lies:
+                    self.installed[name] = self.repository[name]
+        return 0, "", ""
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    stand_in = Machine()
+    monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda self, argv, **kwargs: stand_in.run(self, argv, **kwargs))
+    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda self, name, *rest: "/usr/sbin/" + name)
+    monkeypatch.setattr(pkg.time, "sleep", lambda seconds: None)
+    return stand_in
+
+
+def run(capsys, check=False, **arguments):
+    arguments["_ansible_check_mode"] = check
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        pkg.main()
+    return json.loads(capsys.readouterr().out)
+
+
+def test_installs_what_is_missing_and_nothing_twice(machine, capsys):
+    first = run(capsys, name=["nginx", "demo-app"])
+    assert first["changed"] and first["packages"] == {"nginx": "1.26.3,3", "demo-app": "2.1_1,1"}
+    assert first["diff"]["after"] == "demo-app-2.1_1,1\nnginx-1.26.3,3\n"
+    machine.calls.clear()
+    assert not run(capsys, name=["nginx", "demo-app"])["changed"]
+    assert set(machine.calls) == {"query"}
+
+
+def test_check_mode_installs_nothing(machine, capsys):
+    assert run(capsys, check=True, name=["nginx"])["changed"]
+    assert machine.installed == {}
+
+
+def test_present_keeps_an_old_version_and_latest_upgrades_it(machine, capsys):
+    machine.installed["nginx"] = "1.24.0,3"
+    assert not run(capsys, name=["nginx"])["changed"]
+    assert run(capsys, check=True, name=["nginx"], state="latest")["changed"]
+    assert machine.installed["nginx"] == "1.24.0,3"
+    upgraded = run(capsys, name=["nginx"], state="latest")
+    assert upgraded["changed"] and upgraded["packages"]["nginx"] == "1.26.3,3"
+    assert not run(capsys, name=["nginx"], state="latest")["changed"]
+
+
+def test_an_unknown_package_is_named(machine, capsys):
+    result = run(capsys, name=["nginx", "nosuchpkg"])
+    assert result["failed"] and result["msg"].startswith("nginx, nosuchpkg cannot be installed: pkg: No packages available")
+
+
+def test_exit_code_0_is_not_believed(machine, capsys):
+    machine.lies.add("nginx")
+    result = run(capsys, name=["nginx"])
+    assert result["failed"] and "nginx cannot be installed" in result["msg"]
+
+
+def test_waits_for_the_lock(machine, capsys):
+    machine.locked = 3
+    assert run(capsys, name=["nginx"])["changed"]
+
+
+def test_gives_up_on_the_lock_in_the_end(machine, capsys):
+    machine.locked = 10**6
+    result = run(capsys, name=["nginx"], lock_timeout=0)
+    assert result["failed"] and "locked by another process" in result["msg"]
+
+
+@pytest.mark.parametrize("name", ["ngi nx", "-y", "nginx;reboot", "*"])
+def test_refuses_what_is_no_name(machine, capsys, name):
+    assert run(capsys, name=[name])["failed"]
+    assert machine.calls == []
+
+
+def test_creates(machine, capsys, tmp_path):
+    (tmp_path / "pot").touch()
+    assert not run(capsys, name=["pot"], creates=str(tmp_path / "pot"))["changed"]
+    assert run(capsys, name=["nginx"], creates=str(tmp_path / "gone"))["changed"]
