@@ -33,7 +33,8 @@ class Machine:
             name = arguments[-1]
             return (0, known[name] + "\n", "") if name in known else (1, "", "")
         if command == "install":
-            for name in arguments[1:]:
+            for name in sorted(arguments[1:], key=lambda name: name in self.repository):
+                # One unknown name, and nothing is installed.
                 if name not in self.repository:
                     return 1, "", "pkg: No packages available to install matching '%s' have been found in the repositories\n" % name
                 if name not in self.lies:
