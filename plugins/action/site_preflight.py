@@ -51,7 +51,8 @@ def _reason(name: str, template, error: Exception) -> _preflight.Unusable:
     attribute = re.search(r"has no (?:attribute|element) '?([A-Za-z0-9_]+)'?", words)
     if attribute:
         return _preflight.Unusable('uses "%s", which is not defined' % attribute.group(1))
-    if _preflight.is_secret(name):
+    # The words of an error may quote what a secret that the template uses came out as.
+    if _preflight.is_secret(name) or _preflight.is_secret(repr(template)) or "vault" in repr(template):
         return _preflight.Unusable("cannot be worked out")
     return _preflight.Unusable("cannot be worked out (%s)" % words[:200])
 
@@ -80,10 +81,11 @@ class ActionModule(ActionBase):
         names = set(_MACHINE).union(*(document["options"] for document in documents.values()))
         # "matrix" and its commonest misspellings; whether a name means one of ours is for the checks to say.
         prefixes = ("matrix", "matix", "martix", "matrx") + tuple(name + "_" for name in documents)
-        variables = {host: self._variables(hostvars, host, names, prefixes) for host in hosts + neighbours}
+        raw = {host: {**hostvars.raw_get(host), "hostvars": hostvars} for host in hosts + neighbours}
+        variables = {host: self._variables(raw[host], names, prefixes) for host in raw}
         roles = []
         for name, document in documents.items():
-            values = {host: self._options(document, hostvars, host, variables[host]) for host in hosts}
+            values = {host: self._options(document, raw[host], variables[host]) for host in hosts}
             roles.append(_preflight.Role(name, document["options"], document["sources"], values))
 
         self._decrypted = []
@@ -142,27 +144,27 @@ class ActionModule(ActionBase):
         texts += [path.read_text(encoding="utf-8") for path in _COLLECTION.glob("playbooks/*.yml")]
         return {name for text in texts for name in _MATRIX_NAME.findall(text)}
 
-    @staticmethod
-    def _variables(hostvars, host: str, names: set, prefixes: tuple) -> dict:
+    def _variables(self, raw: dict, names: set, prefixes: tuple) -> dict:
         """The variables of a server that concern us, templated."""
         found = {}
-        raw, templated = hostvars.raw_get(host), hostvars[host]
+        # Not hostvars[host], which before ansible-core 2.19 gives a template back where something in it is undefined.
+        templar = self._templar.copy_with_new_env(available_variables=raw)
         for name in raw:
             if name not in names and not str(name).startswith(prefixes):
                 continue
             try:
-                found[str(name)] = _plain(templated[name])
+                found[str(name)] = _plain(templar.template(raw[name]))
             except Exception as error:  # whatever a template of a user raises is a problem of that variable
                 found[str(name)] = _reason(str(name), raw[name], error)
         return found
 
-    def _options(self, document: dict, hostvars, host: str, given: dict) -> dict:
+    def _options(self, document: dict, raw: dict, given: dict) -> dict:
         """The options of a role that this server's inventory decides, directly or through a matrix_ variable."""
         found = {option: given[option] for option in document["options"] if option in given}
         wanted = [option for option, names in document["sources"].items() if option not in found and any(name in given for name in names)]
         if not wanted:
             return found
-        variables = {**document["defaults"], **document["variables"], **hostvars.raw_get(host), "hostvars": hostvars}
+        variables = {**document["defaults"], **document["variables"], **raw}
         templar = self._templar.copy_with_new_env(available_variables=variables)
         for option in wanted:
             try:

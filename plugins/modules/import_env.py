@@ -148,9 +148,8 @@ class Importer:
             self.module.warn("%s is encrypted and stays as it is; its values were not compared. Decrypt it, or set force, to import it anew." % path)
             return
         if before is not None and before != text and not is_own(before) and not self.module.params["force"]:
-            self.module.fail_json(
-                msg="%s was not written by an import, or was changed since; move it away, or set force to overwrite it (playbook: -e import_env_force=true)." % path
-            )
+            way_out = "move it away, or set force to overwrite it (playbook: -e import_env_force=true)"
+            self.module.fail_json(msg="%s was not written by an import, or was changed since; %s." % (path, way_out))
         if before != text:
             self.changed = True
             # What is not ours may hold secrets anywhere.

@@ -316,6 +316,10 @@ def report(found: list[Problem]) -> str:
 
 def _unusable(server: _Server, names: set[str], roles: list[Role]) -> None:
     """Variables that only a role knows: what they hold is the role's business, that they hold something is not."""
+    for name in ("ansible_host", "ansible_port"):
+        value = server.given.get(name)
+        if isinstance(value, Unusable):
+            server.report(name, "the value %s" % value.reason, "%s: %s" % (name, "192.0.2.1" if name == "ansible_host" else 22))
     for name in sorted(names - set(VARIABLES)):
         value = server.given.get(name)
         if isinstance(value, Unusable):
@@ -340,6 +344,10 @@ def _pot(server: _Server) -> None:
         server.report("matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge")
     if kind in ("private-bridge", "public-bridge") and ":" in (server["matrix_ip"] or ""):
         server.report("matrix_ip", '"%s" is an IPv6 address, but a pot behind a bridge needs an IPv4 address' % server["matrix_ip"])
+    if kind not in (None, "inherit") and server["matrix_ip"] and server["matrix_ip"] == server.machine[0]:
+        # pot gives the address to the jail, and takes it off the interface when the jail stops.
+        problem = '"%s" is the machine\'s own address (ansible_host), which the machine would lose when the pot stops'
+        server.report("matrix_ip", problem % server["matrix_ip"], "matrix_ip: 10.0.0.5, or matrix_pot_network_type: inherit")
     if kind in ("alias", "inherit") and server["matrix_pot_exported_ports"]:
         problem = "ports are only forwarded to a pot behind a bridge, but matrix_pot_network_type is %s" % kind
         server.report("matrix_pot_exported_ports", problem, "matrix_pot_exported_ports: []")
@@ -597,6 +605,7 @@ def _misspelt(server: _Server, names: set[str], roles: list[Role], own: set[str]
 def _clashes(servers: list[_Server], neighbours: list[_Server]) -> None:
     seen: dict[tuple, _Server] = {}
     extif: dict[tuple, _Server] = {}
+    shared: dict[tuple, tuple[_Server, t.Any]] = {}
     for server in neighbours + servers:
         told = set()
         for variable, key, before, after, example in _unique(server):
@@ -606,6 +615,12 @@ def _clashes(servers: list[_Server], neighbours: list[_Server]) -> None:
                 continue
             told.add((variable, other.host))
             server.report(variable, before + other.host + after, "%s: %s" % (variable, example))
+        settings = server.given.get("pot_jail_settings")
+        for key, value in settings.items() if isinstance(settings, dict) else ():
+            other, theirs = shared.setdefault((server.machine, key), (server, value))
+            if theirs != value and server not in neighbours:
+                problem = "the value for %s differs from the one of %s on the same machine, where pot has one configuration"
+                server.report("pot_jail_settings", problem % (key, other.host), "pot_jail_settings: the same for both servers")
         nic = server["matrix_pot_extif"]
         if nic:
             other = extif.setdefault(server.machine, server)

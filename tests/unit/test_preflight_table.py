@@ -135,9 +135,15 @@ TABLE = {
             *NOT_TEXT,
         ],
     ),
-    "matrix_pot_network_type": ({}, [(bad, "is none of inherit, alias") for bad in ("vnet", "Alias", "bridge", "host", "public_bridge")] + [("", "is empty"), *NOT_TEXT]),
+    "matrix_pot_network_type": (
+        {},
+        [(bad, "is none of inherit, alias") for bad in ("vnet", "Alias", "bridge", "host", "public_bridge")] + [("", "is empty"), *NOT_TEXT],
+    ),
     "matrix_pot_interface": ({}, [(bad, "") for bad in BAD_INTERFACES] + NOT_TEXT),
-    "matrix_pot_bridge": ({}, [("a b", "bridge's name"), ("a/b", "bridge's name"), ("a.b", "bridge's name"), ("-a", "bridge's name"), ("x" * 65, "longer than 64"), *NOT_TEXT]),
+    "matrix_pot_bridge": (
+        {},
+        [("a b", "bridge's name"), ("a/b", "bridge's name"), ("a.b", "bridge's name"), ("-a", "bridge's name"), ("x" * 65, "longer than 64"), *NOT_TEXT],
+    ),
     "matrix_pot_release": (
         {},
         [
@@ -194,7 +200,18 @@ TABLE = {
             *NOT_TEXT,
         ],
     ),
-    "matrix_python_version": ({}, [("3", "Python version"), ("2.7", "Python version"), ("311", "Python version"), ("3.8", "Python version"), (3.1, "put it in quotes"), ("", "is empty"), ("python3.11", "Python version")]),
+    "matrix_python_version": (
+        {},
+        [
+            ("3", "Python version"),
+            ("2.7", "Python version"),
+            ("311", "Python version"),
+            ("3.8", "Python version"),
+            (3.1, "put it in quotes"),
+            ("", "is empty"),
+            ("python3.11", "Python version"),
+        ],
+    ),
     "matrix_dataset": (
         {},
         [
@@ -239,7 +256,18 @@ TABLE = {
             ({5: "1G"}, "not the name of a property"),
         ],
     ),
-    "matrix_datacenter": (CONSUL, [("DC1", "lower-case"), ("dc 1", "lower-case"), ("dc.1", "lower-case"), ("dc/1", "lower-case"), ("x" * 65, "longer than 64"), ("", "is not set, but matrix_consul_servers is"), *NOT_TEXT]),
+    "matrix_datacenter": (
+        CONSUL,
+        [
+            ("DC1", "lower-case"),
+            ("dc 1", "lower-case"),
+            ("dc.1", "lower-case"),
+            ("dc/1", "lower-case"),
+            ("x" * 65, "longer than 64"),
+            ("", "is not set, but matrix_consul_servers is"),
+            *NOT_TEXT,
+        ],
+    ),
     "matrix_consul_servers": (
         CONSUL,
         [
@@ -266,8 +294,22 @@ TABLE = {
             ([KEY], "is a list"),
         ],
     ),
-    "matrix_node_name": (CONSUL, [("matrix.example", "holds a dot"), ("ma trix", "not a host label"), ("-matrix", "not a host label"), ("ma_trix", "not a host label"), ("x" * 64, "longer than 63"), ("", "is empty"), *NOT_TEXT]),
-    "matrix_registration_enable": ({}, [(bad, "") for bad in BAD_BOOLEANS] + [(True, "everybody could register"), ("true", "everybody could register"), ("yes", "everybody could register")]),
+    "matrix_node_name": (
+        CONSUL,
+        [
+            ("matrix.example", "holds a dot"),
+            ("ma trix", "not a host label"),
+            ("-matrix", "not a host label"),
+            ("ma_trix", "not a host label"),
+            ("x" * 64, "longer than 63"),
+            ("", "is empty"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_registration_enable": (
+        {},
+        [(bad, "") for bad in BAD_BOOLEANS] + [(True, "everybody could register"), ("true", "everybody could register"), ("yes", "everybody could register")],
+    ),
     "matrix_registration_verification": (
         {},
         [(bad, "is none of email, token") for bad in ("mail", "Email", "none", "yes", "recaptcha")] + NOT_TEXT,
@@ -279,7 +321,19 @@ TABLE = {
     "matrix_smtp_user": (LOGIN, [("", "is not set, but matrix_smtp_password is"), *BAD_SECRETS]),
     "matrix_smtp_password": (LOGIN, [("", "is not set, but matrix_smtp_user is"), *BAD_SECRETS]),
     "matrix_smtp_from": (MAIL, [("", "is not set, but matrix_smtp_host is"), *BAD_MAILS, *NOT_TEXT]),
-    "matrix_max_upload_size": ({}, [("50MB", "followed by K or M"), ("50 M", "followed"), ("0", "followed"), ("1G", "followed"), (-5, "followed"), ("", "is empty"), (1.5, "is a number where a size"), (True, "is a boolean")]),
+    "matrix_max_upload_size": (
+        {},
+        [
+            ("50MB", "followed by K or M"),
+            ("50 M", "followed"),
+            ("0", "followed"),
+            ("1G", "followed"),
+            (-5, "followed"),
+            ("", "is empty"),
+            (1.5, "is a number where a size"),
+            (True, "is a boolean"),
+        ],
+    ),
     "matrix_accounts": (
         {},
         [
@@ -321,11 +375,36 @@ TABLE = {
         ],
     ),
     "matrix_ssl_email": ({}, [("", "is not set, but the certificate"), ("none", "is for a server without TLS"), *BAD_MAILS, *NOT_TEXT]),
-    "matrix_acme_directory": ({}, [("acme.example.com", "does not begin with https"), ("http://acme.example.com", "does not begin with https"), ("https://", "has no host"), ("https://acme.example.com:0/", "has the port 0"), ("https://a b/", "holds a blank"), ("https://acme.example.com:x/", "host or port is wrong"), *NOT_TEXT]),
+    "matrix_acme_directory": (
+        {},
+        [
+            ("acme.example.com", "does not begin with https"),
+            ("http://acme.example.com", "does not begin with https"),
+            ("https://", "has no host"),
+            ("https://acme.example.com:0/", "has the port 0"),
+            ("https://a b/", "holds a blank"),
+            ("https://acme.example.com:x/", "host or port is wrong"),
+            *NOT_TEXT,
+        ],
+    ),
     "matrix_acme_ca_file": ({}, BAD_CA_FILES),
-    "matrix_acme_eab_kid": ({"matrix_acme_eab_hmac_key": SECRET}, [("", "is not set, but matrix_acme_eab_hmac_key is"), ("a\nb", "line break"), ("a\tb", "control character"), *NOT_TEXT]),
+    "matrix_acme_eab_kid": (
+        {"matrix_acme_eab_hmac_key": SECRET},
+        [("", "is not set, but matrix_acme_eab_hmac_key is"), ("a\nb", "line break"), ("a\tb", "control character"), *NOT_TEXT],
+    ),
     "matrix_acme_eab_hmac_key": ({"matrix_acme_eab_kid": "k"}, [("", "is not set, but matrix_acme_eab_kid is"), *BAD_SECRETS]),
-    "matrix_extra_domains": ({}, [("a.example.com", "is a text where a list"), (["example"], "one label only"), (["*.example.com"], "something other"), (["a.example.com", "a.example.com"], "twice"), ([5], "is a number"), (["a.example.com", "https://b.example.com"], "as item 2"), ("", "is empty")]),
+    "matrix_extra_domains": (
+        {},
+        [
+            ("a.example.com", "is a text where a list"),
+            (["example"], "one label only"),
+            (["*.example.com"], "something other"),
+            (["a.example.com", "a.example.com"], "twice"),
+            ([5], "is a number"),
+            (["a.example.com", "https://b.example.com"], "as item 2"),
+            ("", "is empty"),
+        ],
+    ),
     "matrix_tls_certificate": (
         PROVIDED,
         [
@@ -368,7 +447,10 @@ TABLE = {
         ],
     ),
     "matrix_ldap_port": (LDAP, [(bad, "") for bad in BAD_PORTS]),
-    "matrix_ldap_tls": (LDAP, [("tls", "is none of starttls"), ("yes", "is none of"), (True, "is a boolean"), ("STARTTLS", "is none of"), ("", "is empty"), *NOT_TEXT]),
+    "matrix_ldap_tls": (
+        LDAP,
+        [("tls", "is none of starttls"), ("yes", "is none of"), (True, "is a boolean"), ("STARTTLS", "is none of"), ("", "is empty"), *NOT_TEXT],
+    ),
     "matrix_ldap_password": (LDAP, [("", "is not set, but matrix_ldap_server is"), *BAD_SECRETS]),
     "matrix_ldap_domain": (
         LDAP,
@@ -404,23 +486,72 @@ TABLE = {
     ),
     "matrix_remote_log": ({}, [*BAD_HOSTS, *NOT_TEXT]),
     "matrix_remote_log_port": ({}, [(bad, "") for bad in BAD_PORTS]),
-    "matrix_remote_log_protocol": ({}, [("udp", "is none of tcp, tls"), ("TLS", "is none of"), ("", "is empty"), ("tcp4", "is none of"), (True, "is a boolean"), *NOT_TEXT]),
-    "matrix_remote_log_ca_file": ({"matrix_remote_log": "10.0.0.20", "matrix_remote_log_protocol": "tls"}, [("", "is not set, but matrix_remote_log_protocol is tls"), *BAD_CA_FILES]),
-    "matrix_alertmanager_url": ({}, [("10.0.0.20:9093", ""), ("10.0.0.20", "does not begin with"), ("ftp://10.0.0.20", "does not begin with"), ("http://10.0.0.300:9093", "is not an IP address"), ("http://:9093", "has no host"), ("http://a b", "holds a blank"), *NOT_TEXT]),
-    "matrix_metrics_port": ({}, [(443, "port of the web server"), (9100, "port of node_exporter"), ("x", "is not a number"), (65536, "not between"), (-1, "not between"), (True, "is a boolean"), ([9109], "is a list"), (None, "missing")]),
+    "matrix_remote_log_protocol": (
+        {},
+        [("udp", "is none of tcp, tls"), ("TLS", "is none of"), ("", "is empty"), ("tcp4", "is none of"), (True, "is a boolean"), *NOT_TEXT],
+    ),
+    "matrix_remote_log_ca_file": (
+        {"matrix_remote_log": "10.0.0.20", "matrix_remote_log_protocol": "tls"},
+        [("", "is not set, but matrix_remote_log_protocol is tls"), *BAD_CA_FILES],
+    ),
+    "matrix_alertmanager_url": (
+        {},
+        [
+            ("10.0.0.20:9093", ""),
+            ("10.0.0.20", "does not begin with"),
+            ("ftp://10.0.0.20", "does not begin with"),
+            ("http://10.0.0.300:9093", "is not an IP address"),
+            ("http://:9093", "has no host"),
+            ("http://a b", "holds a blank"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_metrics_port": (
+        {},
+        [
+            (443, "port of the web server"),
+            (9100, "port of node_exporter"),
+            ("x", "is not a number"),
+            (65536, "not between"),
+            (-1, "not between"),
+            (True, "is a boolean"),
+            ([9109], "is a list"),
+            (None, "missing"),
+        ],
+    ),
     "matrix_control_user_port": ({}, [(bad, "") for bad in BAD_PORTS]),
     "matrix_node_exporter_port": ({}, [(bad, "") for bad in BAD_PORTS]),
     "matrix_ldap_proxy_port": ({}, [(bad, "") for bad in BAD_PORTS]),
-    "matrix_ldap_filter": (LDAP, [("objectClass=*", "not in parentheses"), ("(a=b", "not in parentheses"), ("a=b)", "not in parentheses"), ("", "is empty"), ("(" + "x" * 300 + ")", "longer than 255"), *NOT_TEXT]),
+    "matrix_ldap_filter": (
+        LDAP,
+        [
+            ("objectClass=*", "not in parentheses"),
+            ("(a=b", "not in parentheses"),
+            ("a=b)", "not in parentheses"),
+            ("", "is empty"),
+            ("(" + "x" * 300 + ")", "longer than 255"),
+            *NOT_TEXT,
+        ],
+    ),
     "matrix_consul_acl_token": ({}, BAD_SECRETS),
     "matrix_consul_ca_file": ({}, BAD_CA_FILES),
     "matrix_consul_certificate_file": ({**CONSUL, "matrix_consul_key_file": "good.key"}, [("", "give both or neither"), *BAD_CA_FILES]),
     "matrix_consul_key_file": (
         {**CONSUL, "matrix_consul_certificate_file": "good.pem"},
-        [("", "give both or neither"), ("absent.key", "does not exist"), ("good.pem", "no PEM private key"), ("locked.key", "passphrase"), ("other.key", "does not belong"), (5, "is a number")],
+        [
+            ("", "give both or neither"),
+            ("absent.key", "does not exist"),
+            ("good.pem", "no PEM private key"),
+            ("locked.key", "passphrase"),
+            ("other.key", "does not belong"),
+            (5, "is a number"),
+        ],
     ),
     "matrix_ldap_active_directory": ({"matrix_ldap_default_domain": "example.com"}, [(bad, "") for bad in BAD_BOOLEANS]),
-    "matrix_ldap_default_domain": ({**LDAP, "matrix_ldap_active_directory": True}, [("", "but matrix_ldap_active_directory is true"), ("a b", "holds a blank"), ("a..b", "empty label"), ("dc=a", "something other"), *NOT_TEXT]),
+    "matrix_ldap_default_domain": (
+        {**LDAP, "matrix_ldap_active_directory": True},
+        [("", "but matrix_ldap_active_directory is true"), ("a b", "holds a blank"), ("a..b", "empty label"), ("dc=a", "something other"), *NOT_TEXT],
+    ),
     "matrix_node_exporter_tls_certificate": ({"matrix_node_exporter_tls_key": "/k"}, [("", "give both or neither"), ("a\nb", "line break"), *NOT_TEXT]),
     "matrix_node_exporter_tls_key": ({"matrix_node_exporter_tls_certificate": "/c"}, [("", "give both or neither"), ("a\nb", "line break"), *NOT_TEXT]),
 }
@@ -504,7 +635,9 @@ def test_the_examples_are_good(check, files, name):
     assert check({"matrix1": {**GOOD, **context, name: example}}) == []
 
 
-@pytest.mark.parametrize("word, truth", [("false", False), ("False", False), ("no", False), ("0", False), (0, False), ("true", True), ("yes", True), (1, True), ("ON", True)])
+@pytest.mark.parametrize(
+    "word, truth", [("false", False), ("False", False), ("no", False), ("0", False), (0, False), ("true", True), ("yes", True), (1, True), ("ON", True)]
+)
 def test_potlucks_texts_mean_what_they_say(check, word, truth):
     found = check({"matrix1": {**GOOD, "matrix_control_user": word}})
     assert bool(found) is truth
@@ -514,12 +647,18 @@ def test_potlucks_texts_mean_what_they_say(check, word, truth):
 MORE = [
     ({"matrix_pot_network_type": "private-bridge"}, "matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge"),
     ({"matrix_pot_network_type": "public-bridge", "matrix_ip": "2001:db8::5"}, "matrix_ip", "needs an IPv4 address"),
+    ({"ansible_host": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the machine\'s own address'),
+    ({"ansible_host": Unusable("is broken")}, "ansible_host", "the value is broken; for example ansible_host: 192.0.2.1"),
     ({"matrix_pot_exported_ports": ["443:443"]}, "matrix_pot_exported_ports", "only forwarded to a pot behind a bridge"),
     ({"matrix_tls_mode": "acme", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
     ({"matrix_tls_mode": "selfsigned", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
     ({"matrix_tls_mode": "none", "matrix_nossl": False}, "matrix_tls_mode", "matrix_nossl is false"),
     ({"matrix_trusted_proxies": ["10.0.0.1"]}, "matrix_trusted_proxies", "only trusted without TLS of our own"),
-    ({"matrix_registration_enable": True, "matrix_registration_verification": "email"}, "matrix_smtp_host", "is not set, but matrix_registration_verification is email"),
+    (
+        {"matrix_registration_enable": True, "matrix_registration_verification": "email"},
+        "matrix_smtp_host",
+        "is not set, but matrix_registration_verification is email",
+    ),
     (
         {"matrix_registration_enable": True, "matrix_registration_verification": "token", "matrix_registration_without_verification": True},
         "matrix_registration_without_verification",
@@ -573,6 +712,7 @@ def test_what_depends_on_what(check, variables, name, words):
         {"matrix_control_user": True, "matrix_control_user_key": ssh_key() + "\n" + ssh_key("ssh-rsa", 257) + "\n"},
         {"matrix_tls_mode": "selfsigned", "matrix_ssl_email": ""},
         {"matrix_ip": "2001:db8::5"},
+        {"ansible_host": "10.0.0.5", "matrix_pot_network_type": "inherit"},
         {"matrix_completely_different_thing": 1},
     ],
 )
@@ -646,6 +786,14 @@ def test_clashes_of_ports_interfaces_and_inherited_networks(check):
     assert [problem.variable for problem in check(servers)] == ["matrix_ldap_proxy_port"]
     servers["matrix2"]["matrix_ldap_proxy_port"] = 3891
     assert check(servers) == []
+
+
+def test_clashes_of_pots_own_configuration(check):
+    servers = two(pot_jail_settings={"POT_ZFS_ROOT": "zroot/pot", "POT_CACHE": "/var/cache/pot"})
+    servers["matrix1"]["pot_jail_settings"] = {"POT_ZFS_ROOT": "tank/pot"}
+    found = check(servers)
+    assert [(problem.host, problem.variable) for problem in found] == [("matrix2", "pot_jail_settings")]
+    assert "the value for POT_ZFS_ROOT differs from the one of matrix1" in str(found[0])
 
 
 def test_clashes_of_consul_names_across_machines(check):

@@ -56,7 +56,8 @@ def test_words_are_those_of_the_shell(text):
 @pytest.mark.parametrize(
     "line",
     [
-        r'"A=b c"', r"A='b c'd\ e", r'"A=\$x\\y\`z\"q\w"', r"A=a\'b", "'A=b'\"c\"'d'", r'"A=50$ off"', r'"A=end$"', "A=a#b", r"A=\\", '"A=é ü"', '"A=a\\\nb"', "A=a\\\nb",
+        r'"A=b c"', r"A='b c'd\ e", r'"A=\$x\\y\`z\"q\w"',
+        r"A=a\'b", "'A=b'\"c\"'d'", r'"A=50$ off"', r'"A=end$"', "A=a#b", r"A=\\", '"A=é ü"', '"A=a\\\nb"', "A=a\\\nb",
     ],
 )  # fmt: skip
 def test_quoting_agrees_with_sh(line):
@@ -79,13 +80,13 @@ def test_anything_is_read_or_refused_in_a_sentence(text):
     [
         ("", "no parameter of Potluck"),
         ("hello world\n", "no parameter of Potluck"),
-        ("export \"FOO=bar\"\n", "no parameter of Potluck"),
-        ("export \"DOMAIN=\"\n", "no parameter of Potluck"),
+        ('export "FOO=bar"\n', "no parameter of Potluck"),
+        ('export "DOMAIN="\n', "no parameter of Potluck"),
         ("export 'DOMAIN=x\n", "quote of line 1 is never closed"),
-        ("\nexport \"DOMAIN=x\n", "quote of line 2 is never closed"),
+        ('\nexport "DOMAIN=x\n', "quote of line 2 is never closed"),
         ("pot set-env -p a -E DOMAIN", "Argument 1 of -E is not of the form"),
         ("pot set-env -p a -E 'a b=c'", "Argument 1 of -E is not of the form"),
-        ("pot.env=\"1=2\"\n", "Line 1 is not of the form"),
+        ('pot.env="1=2"\n', "Line 1 is not of the form"),
         ("pot set-env -p a -E DOMAIN=a.org\npot set-env -p b -E DOMAIN=b.org", "several pots .a, b."),
     ],
 )
@@ -95,7 +96,10 @@ def test_what_is_refused(text, problem):
 
 
 def test_several_commands():
-    text = "#!/bin/sh\n# two pots\nset -e; doas pot set-env -p a -E DOMAIN=old.org -E IP=10.0.0.1\npot set-env -p a -EDOMAIN=new.org && pot start a\npot set-env -p b -E DOMAIN=b.org"
+    text = (
+        "#!/bin/sh\n# two pots\nset -e; doas pot set-env -p a -E DOMAIN=old.org -E IP=10.0.0.1\n"
+        "pot set-env -p a -EDOMAIN=new.org && pot start a\npot set-env -p b -E DOMAIN=b.org"
+    )
     found = _potluck_env.read(text, "a")
     # The second command replaced the whole environment of the pot.
     assert found.variables == {"DOMAIN": "new.org"} and found.pot == {"matrix_pot_name": "a"}
@@ -105,7 +109,13 @@ def test_several_commands():
 
 @pytest.mark.parametrize(
     "text",
-    ['export "SMTPPASS=pa$word"', 'export "SMTPPASS=a`id`"', "pot set-env -p a -E 'SMTPPASS=pa$word'", "pot set-env -p a -E SMTPPASS=$PASS", 'pot.env="SMTPPASS=${X}"'],
+    [
+        'export "SMTPPASS=pa$word"',
+        'export "SMTPPASS=a`id`"',
+        "pot set-env -p a -E 'SMTPPASS=pa$word'",
+        "pot set-env -p a -E SMTPPASS=$PASS",
+        'pot.env="SMTPPASS=${X}"',
+    ],
 )
 def test_what_the_shell_would_expand_is_told_without_the_value(text):
     found = _potluck_env.read(text)
@@ -118,7 +128,7 @@ def test_a_pot_conf_tells_the_network_too():
     variables, secrets, warnings = _potluck_env.convert(_potluck_env.read(text))
     assert (secrets, warnings) == ({}, [])
     assert variables == {"matrix_ip": "10.0.0.5", "matrix_domain": "example.com", "matrix_pot_network_type": "alias", "matrix_pot_interface": "em0"}
-    text = "network_type=private-bridge\nbridge=b1\nip=10.192.0.5\npot.export.ports=443:443 tcp:8448:8448\npot.env=\"DOMAIN=example.com\"\n"
+    text = 'network_type=private-bridge\nbridge=b1\nip=10.192.0.5\npot.export.ports=443:443 tcp:8448:8448\npot.env="DOMAIN=example.com"\n'
     assert _potluck_env.read(text).pot == {
         "matrix_pot_network_type": "private-bridge", "matrix_pot_bridge": "b1", "matrix_pot_exported_ports": ["443:443", "tcp:8448:8448"],
     }  # fmt: skip
@@ -154,7 +164,10 @@ def test_an_empty_flag_is_none():
     assert variables == {"matrix_domain": "a.org"}
 
 
-@pytest.mark.parametrize("value, meant, told", [("true", True, "needs a verification"), ("YES", True, "needs"), ("false", False, None), ("0", False, None), ("maybe", False, "did not start")])
+@pytest.mark.parametrize(
+    "value, meant, told",
+    [("true", True, "needs a verification"), ("YES", True, "needs"), ("false", False, None), ("0", False, None), ("maybe", False, "did not start")],
+)
 def test_registration(value, meant, told):
     variables, _secrets, warnings = _potluck_env.convert(_potluck_env.Environment({"REGISTRATIONENABLE": value}))
     assert variables == {"matrix_registration_enable": meant}

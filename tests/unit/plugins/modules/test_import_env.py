@@ -17,7 +17,12 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[4]
 BINARIES = pathlib.Path(sys.executable).parent
-SECRETS = {"GOSSIPKEY": "bWFya2VyLW9mLWEtZ29zc2lwLWtleS0wMTIzNDU2Nzg=", "MYSHAREDSECRET": "marker {{ shared }} \"x\" 'y'", "SMTPPASS": "marker-smtp: #1", "LDAPPASSWORD": "marker-ldap\\"}
+SECRETS = {
+    "GOSSIPKEY": "bWFya2VyLW9mLWEtZ29zc2lwLWtleS0wMTIzNDU2Nzg=",
+    "MYSHAREDSECRET": "marker {{ shared }} \"x\" 'y'",
+    "SMTPPASS": "marker-smtp: #1",
+    "LDAPPASSWORD": "marker-ldap\\",
+}
 PLAIN = {
     "DATACENTER": "dc1", "CONSULSERVERS": "10.0.0.2,10.0.0.3", "NODENAME": "m1", "IP": "10.0.0.5", "DOMAIN": "example.com", "ALERTEMAIL": "a@example.com",
     "SMTPHOST": "mail.example.com", "SMTPPORT": "587", "SMTPUSER": "u", "SMTPFROM": "m@example.com", "SSLEMAIL": "none", "LDAPSERVER": "ldap.example.com",
@@ -98,7 +103,12 @@ def test_a_changed_source_changes_what_it_concerns(run, files, tmp_path):
     result = run("--diff")
     assert result.returncode == 0
     changes = [line for line in result.stdout.splitlines() if line.startswith(("+m", "-m"))]
-    assert changes == ['-matrix_domain: "example.com"', '+matrix_domain: "example.org"', "-matrix_smtp_password: (secret)", "+matrix_smtp_password: (secret, other value)"]
+    assert changes == [
+        '-matrix_domain: "example.com"',
+        '+matrix_domain: "example.org"',
+        "-matrix_smtp_password: (secret)",
+        "+matrix_smtp_password: (secret, other value)",
+    ]
     os.chmod(files[1], 0o644)
     assert "changed=1" in run().stdout
     assert stat.S_IMODE(files[1].stat().st_mode) == 0o600
@@ -121,7 +131,9 @@ def test_files_of_somebody_else_are_left_alone(run, files):
 def test_an_encrypted_vault_is_left_alone(run, files, tmp_path):
     run()
     (tmp_path / "password").write_text("open sesame")
-    subprocess.run([str(BINARIES / "ansible-vault"), "encrypt", "--vault-password-file", "password", str(files[1])], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [str(BINARIES / "ansible-vault"), "encrypt", "--vault-password-file", "password", str(files[1])], cwd=tmp_path, check=True, capture_output=True
+    )
     before = files[1].read_text()
     result = run("--vault-password-file", "password")
     assert result.returncode == 0 and "changed=0" in result.stdout and files[1].read_text() == before

@@ -13,9 +13,10 @@ import sys
 
 import pytest
 import yaml
+from test_preflight_table import CASES, SECRET, Unusable
+from test_preflight_table import GOOD as COMPLETE
 
-ROOT = pathlib.Path(__file__).parents[4]
-SECRET = "marker-of-a-secret"
+ROOT = pathlib.Path(__file__).parents[2]
 # Loaded is not contacted: Ansible makes the connection object when it starts a task, contact is what goes through it.
 RECORDER = '''
 from ansible.plugins.connection import ConnectionBase
@@ -57,9 +58,9 @@ def run(tmp_path):
         {"name": "Check", "hosts": "matrix", "gather_facts": False, "roles": ["potluck.matrix.preflight"]},
         {"name": "Contact", "hosts": "matrix", "gather_facts": False, "tasks": [{"name": "Touch", "ansible.builtin.raw": "true"}]},
     ]
-    (tmp_path / "site.yml").write_text(yaml.safe_dump(plays))
 
-    def runner(hosts, *arguments, text=None):
+    def runner(hosts, *arguments, text=None, play=None):
+        (tmp_path / "site.yml").write_text(yaml.safe_dump([play or plays[0], plays[1]]))
         (tmp_path / "inventory.yml").write_text(text or yaml.safe_dump({"matrix": {"hosts": hosts}}))
         command = [str(pathlib.Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yml", "site.yml", *arguments]
         environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".ansible/collections"), ANSIBLE_NOCOLOR="1")
@@ -130,7 +131,14 @@ def test_check_mode_and_a_limit(run):
 
 
 def test_options_and_misspellings_of_roles(run):
-    host = {**GOOD, "matrix_domain": "example.com", "matrix_ip": "10.0.0.5", "control_user_port": "ssh", "matrix_ldap_mode": "guess", "matrix_ldap_attribute_uid": ["uid"]}
+    host = {
+        **GOOD,
+        "matrix_domain": "example.com",
+        "matrix_ip": "10.0.0.5",
+        "control_user_port": "ssh",
+        "matrix_ldap_mode": "guess",
+        "matrix_ldap_attribute_uid": ["uid"],
+    }
     result, contacts = run({"matrix1": host})
     assert contacts == 0
     assert sorted(line.split(":")[1].split()[0] for line in messages(result)) == ["control_user_port", "matrix_ldap_attribute_uid", "matrix_ldap_mode"]
@@ -181,3 +189,32 @@ def test_a_key_in_a_vault(run, tmp_path, monkeypatch):
     assert left == []
     result, _contacts = run({"matrix1": host})
     assert len(messages(result)) == 1 and 'matrix_tls_key: "key.pem" cannot be decrypted or read' in messages(result)[0]
+
+
+def test_the_whole_table_in_one_run(run):
+    hosts, wanted = {}, {}
+    for number, (name, context, bad, _words) in enumerate(CASES):
+        # Files are another matter: whether they are good depends on the day.
+        if isinstance(bad, Unusable) or "\0" in str(bad) or any(str(value).endswith((".pem", ".key")) for value in [bad, *context.values()]):
+            continue
+        host = "server%d" % number
+        own = {
+            "ansible_connection": "recorder",
+            "ansible_host": "machine%d" % number,
+            "matrix_domain": "d%d.example" % number,
+            "matrix_node_name": "n%d" % number,
+        }
+        hosts[host] = {**COMPLETE, **own, **context, name: bad}
+        wanted[host] = name
+    assert len(hosts) > 400
+    # The action without its role, which has its own few arguments checked for every host.
+    task = {"name": "Check", "potluck.matrix.site_preflight": {}, "delegate_to": "localhost", "run_once": True}
+    result, contacts = run(hosts, play={"name": "Check", "hosts": "matrix", "gather_facts": False, "tasks": [task]})
+    assert contacts == 0
+    found = {}
+    for line in messages(result):
+        host, variable = line[2:].split(": ")[:2]
+        found.setdefault(host, []).append(variable.split()[0])
+    assert {host: names[0] for host, names in found.items()} == wanted
+    assert all(len(names) == 1 for names in found.values())
+    assert SECRET not in result.stdout + result.stderr
