@@ -191,9 +191,11 @@ def _stub_services(root: str) -> None:
             if name.isupper():
                 text += ["", "#\tThis is a dummy dependency."]
             else:
-                text += ["", ". /etc/rc.subr", "", f'name="{name}"']
+                text += ["", ". /etc/rc.subr", "", f'name="{name.replace("-", "_")}"']
                 text += [f'rcvar="{rcvar}"'] if rcvar else []
-                text += ['start_cmd=":"', 'stop_cmd=":"', "", "load_rc_config $name", 'run_rc_command "$1"']
+                text += ['start_cmd=":"', 'stop_cmd=":"', "", "load_rc_config $name"]
+                text += [f': ${{{rcvar}:="NO"}}'] if rcvar else []
+                text += ['run_rc_command "$1"']
             with open(path, "w", encoding="utf-8") as script:
                 script.write("\n".join(text) + "\n")
             os.chmod(path, 0o755)
