@@ -23,7 +23,9 @@ SETUP = """
 set -e
 export ASSUME_ALWAYS_YES=yes
 release=$(freebsd-version | cut -d- -f1)
-pkg install -y doas sudo >/dev/null
+pkg install -y pot doas sudo >/dev/null
+echo 'POT_EXTIF=vtnet0' >> /usr/local/etc/pot/pot.conf
+pot init >/dev/null
 for pot in chat bare halted; do pot create -p $pot -t single -b $release -N inherit >/dev/null; done
 for pot in chat bare; do env -i PATH="$PATH" pot start -p $pot >/dev/null; done
 jexec -l chat env ASSUME_ALWAYS_YES=yes pkg install -y python311 doas sudo >/dev/null
