@@ -1,0 +1,100 @@
+"""Makes a Linux Python say it runs on FreeBSD; a .pth file of the double's Python package imports it at start.
+
+What a program asks the interpreter about the system (os.uname, platform, sys.platform) gets FreeBSD's answers. What is
+built into the C library stays, except for getspnam(3), which FreeBSD does not have and programs probe for.
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import sys
+
+PLATFORM = "freebsd13"
+_SYSCONFIG = "_sysconfigdata__freebsd"
+
+
+def _uname() -> os.uname_result:
+    """uname(2), with FreeBSD's words; name and release are the jail's or the host's own."""
+    release = "13.2-RELEASE"
+    try:
+        with open("/.double/identity.json", encoding="utf-8") as stream:
+            text = stream.read()
+        start = text.index('"release": "') + len('"release": "')
+        release = text[start : text.index('"', start)]
+    except (OSError, ValueError):
+        pass
+    version = f"FreeBSD {release} #0 releng/13.2-n254617-525ecfdad597: Fri Apr  7 00:00:00 UTC 2023     root@builder:/usr/obj/usr/src/amd64.amd64/sys/GENERIC"
+    return os.uname_result(("FreeBSD", _real_uname().nodename, release, version, "amd64"))
+
+
+class _Patch(importlib.abc.Loader):
+    """Loads a module as it is and then changes it."""
+
+    def __init__(self, loader, change):
+        self.loader, self.change = loader, change
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        self.change(module, self.loader.exec_module)
+
+
+def _ctypes(module, load) -> None:
+    """FreeBSD's libc has no shadow passwords: who looks for getspnam there must not find Linux'."""
+    load(module)
+    original = module.CDLL.__getattr__
+
+    def getattr_(self, name):
+        if name in ("getspnam", "getspent"):
+            raise AttributeError(name)
+        return original(self, name)
+
+    module.CDLL.__getattr__ = getattr_
+
+
+def _as_linux(module, load) -> None:
+    """Modules that choose their code by sys.platform when they are loaded, and need the kernel's here."""
+    sys.platform = "linux"
+    try:
+        load(module)
+    finally:
+        sys.platform = PLATFORM
+
+
+_CHANGES = {
+    "ctypes": _ctypes,
+    "ctypes.util": _as_linux,
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules above, and the build-time variables under the name they get with another sys.platform."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(_SYSCONFIG):
+            return importlib.util.find_spec("_sysconfigdata__x86_64-linux-gnu") or importlib.util.find_spec("_sysconfigdata__linux_x86_64-linux-gnu")
+        if name not in _CHANGES:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec and spec.loader:
+                spec.loader = _Patch(spec.loader, _CHANGES[name])
+                return spec
+        return None
+
+
+def _activate() -> None:
+    os.uname = _uname
+    sys.platform = PLATFORM
+    sys.meta_path.insert(0, _Finder())
+    # Loaded before this: nothing in there may remember the old answer.
+    if "platform" in sys.modules:
+        sys.modules["platform"]._uname_cache = None
+
+
+_real_uname = os.uname
+if _real_uname().sysname != "FreeBSD":
+    _activate()
