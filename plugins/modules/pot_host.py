@@ -213,17 +213,13 @@ class Host:
             self.changed = True
             self.diff = dict(before=self.configuration, after=text, before_header=CONFIGURATION, after_header=CONFIGURATION)
             if not self.module.check_mode:
-                self.write(text)
+                try:
+                    _pot.write_atomically(CONFIGURATION, text)
+                except _pot.PotError as error:
+                    self.fail("settings", str(error))
             self.configuration = text
         for key in _pot_host.quoted_for_potnet(text):
             self.module.warn("%s is quoted in %s, which hides it from potnet; set it through this module or remove the quotes" % (key, CONFIGURATION))
-
-    def write(self, text):
-        temporary = os.path.join(self.module.tmpdir, "pot.conf")
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        self.module.atomic_move(temporary, CONFIGURATION, unsafe_writes=False)
 
     def initialised(self):
         """Whether everything that "pot init" makes is there and mounted; raises through fail() for a root with another mountpoint."""
