@@ -51,6 +51,15 @@ def _ctypes(module, load) -> None:
         return original(self, name)
 
     module.CDLL.__getattr__ = getattr_
+    original_init = module.CDLL.__init__
+
+    def init(self, name, *arguments, **options):
+        # Nor has FreeBSD SELinux, whose library the machine below may have.
+        if name and str(name).startswith("libselinux"):
+            raise OSError(f'Shared object "{name}" not found')
+        original_init(self, name, *arguments, **options)
+
+    module.CDLL.__init__ = init
 
 
 def _as_linux(module, load) -> None:

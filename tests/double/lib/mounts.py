@@ -34,6 +34,8 @@ DEVICES = {
     "tty": (stat.S_IFCHR, 5, 0, 0o666),
 }
 
+DISKS = ("cd0", "vtbd0", "vtbd0p1", "vtbd0p2", "vtbd1")
+
 _libc = None
 
 
@@ -97,8 +99,11 @@ def is_mounted(path: str) -> bool:
         return any(line.split(" ")[1].replace("\\040", " ") == wanted for line in stream)
 
 
-def mount_dev(root: str) -> None:
-    """A devfs stand-in at root/dev: the harmless devices, ptys of its own, FreeBSD's log socket under Linux' name too."""
+def mount_dev(root: str, disks: bool = False) -> None:
+    """A devfs stand-in at root/dev: the harmless devices, ptys of its own, FreeBSD's log socket under Linux' name too.
+
+    disks: with the names (nothing else) of a host's disks.
+    """
     dev = os.path.join(root, "dev")
     os.makedirs(dev, exist_ok=True)
     mount("devfs", dev, "tmpfs", MS_NOSUID, "mode=755,size=256k")
@@ -106,6 +111,8 @@ def mount_dev(root: str) -> None:
     try:
         for name, (kind, major, minor, mode) in DEVICES.items():
             os.mknod(os.path.join(dev, name), kind | mode, os.makedev(major, minor))
+        for name in DISKS if disks else ():
+            os.mknod(os.path.join(dev, name), stat.S_IFCHR | 0o640, os.makedev(1, 3))
         for directory in ("pts", "shm"):
             os.mkdir(os.path.join(dev, directory))
     finally:
@@ -129,6 +136,8 @@ def mount_proc(root: str) -> None:
     proc = os.path.join(root, "proc")
     os.makedirs(proc, exist_ok=True)
     mount("proc", proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    # The Linux machine's own boot options are nobody's business in there.
+    bind("/dev/null", os.path.join(proc, "cmdline"))
 
 
 def prepare_root(root: str, who: dict, disk: str | None = None, dev: bool = True, proc: bool = True) -> None:
@@ -159,7 +168,7 @@ def prepare_root(root: str, who: dict, disk: str | None = None, dev: bool = True
     with open(os.path.join(double, "identity.json"), "w", encoding="utf-8") as stream:
         json.dump(who, stream)
     if dev:
-        mount_dev(root)
+        mount_dev(root, disks=who.get("kind") == "host")
     if proc:
         mount_proc(root)
 
