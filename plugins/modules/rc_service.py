@@ -246,12 +246,13 @@ def ensure(module, result):
             raise _rc.RcError('there is no service %s' % params['name'])
         module.warn('there is no service %s yet' % params['name'])
     before, after, variables_changed = apply_variables(module, service, result['actions'])
-    result['variables'] = {'before': before, 'after': after}
+    result.update(variables={'before': before, 'after': after}, changed=bool(result['actions']))
     diff = {'before': dict(before), 'after': dict(after)}
     if status:
         about, states = apply_state(module, service, status, variables_changed, result['actions'])
         result.update(about)
         diff['before']['state'], diff['after']['state'] = states
+    result['changed'] = bool(result['actions'])
     if module._diff:
         result['diff'] = diff
 
@@ -271,7 +272,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    result = {'actions': []}
+    result = {'changed': False, 'actions': []}
     error = None
     try:
         ensure(module, result)
@@ -279,7 +280,7 @@ def main():
         error = str(exc)
     if error:  # said outside of the handler, where it would be taken for a crash
         module.fail_json(msg=error, **result)
-    module.exit_json(changed=bool(result['actions']), **result)
+    module.exit_json(**result)
 
 
 if __name__ == '__main__':

@@ -152,9 +152,10 @@ def test_jexecs_message_from_inside_the_pot_is_output_like_any_other(host):
 
 
 @pytest.mark.parametrize('in_data', [None, b'module'])
-def test_missing_privilege_command(host, in_data):
+def test_missing_privilege_command(host, in_data, monkeypatch):
     host.pot('chat')
-    with pytest.raises(AnsibleConnectionFailure, match='host "machine1" has no doas'):
+    monkeypatch.setitem(pot_module.enter.PRIVILEGE_COMMANDS, 'doas', ('doas-that-is-not-here', '-n'))
+    with pytest.raises(AnsibleConnectionFailure, match='host "machine1" has no doas-that'):
         connect(ansible_pot_privilege_command='doas').exec_command('mkdir /tmp/x', in_data=in_data)
 
 

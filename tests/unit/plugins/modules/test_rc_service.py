@@ -253,6 +253,12 @@ def test_failures_to_start(module, machine, quirk, message):
     assert result['failed'] and message in result['msg']
 
 
+def test_a_failure_tells_what_was_changed_before_it(module, machine):
+    machine.set(services={'demod': {'stillborn': True}})
+    assert module(state='started', timeout=0)['changed'] is False
+    assert module(state='started', timeout=0, variables={'a': '1'})['changed'] is True
+
+
 def test_a_daemon_that_takes_a_moment(module, machine):
     machine.set(services={'demod': {'slow': True}})
     assert module(state='started')['running']
