@@ -6,8 +6,9 @@
 
 usage: matrix-tls [--check] [--config FILE] COMMAND
 
-  prepare  make sure that there is a pair that nginx can start with
-           (mode provided: the pair comes through standard input)
+  prepare  take over the settings and make sure that there is a pair that nginx can start with; standard input is one JSON object:
+           settings (what the configuration file is to hold) and pair (PEM text of certificate and key, for mode provided);
+           also prints one line "nginx: VERSION", since nginx's configuration depends on it
   apply    get a certificate from the ACME CA if one is needed, install it, make nginx read what it has not read yet
   prove    ask nginx as a client would, and compare the certificate it shows with the installed one
   watch    tell Alertmanager about a certificate that expires soon, has expired, or is fine again
@@ -181,11 +182,12 @@ class Tls:
 
     # --- prepare ---
 
-    def prepare(self):
-        if not self.check:
+    def prepare(self, given):
+        """Make sure of a pair; given is PEM text for mode provided."""
+        if self.mode != "none" and not self.check:
             os.makedirs(self.config["directory"], mode=0o755, exist_ok=True)
         if self.mode == "provided":
-            self.take_given(sys.stdin.read())
+            self.take_given(given)
         elif self.mode == "selfsigned":
             self.renew_self_signed()
         elif self.mode == "acme":
@@ -575,17 +577,32 @@ class Tls:
                 time.sleep(5)
 
 
+def take_settings(path, settings, check):
+    """Write the settings for later runs, from cron too; only root may read them, for they can hold the key of an ACME account binding."""
+    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    if read(path) == text:
+        return
+    print("changed: the settings in " + path)
+    if not check:
+        write(path, text, 0o600)
+
+
 def main(argv):
     parser = argparse.ArgumentParser(prog="matrix-tls")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--config", default="/usr/local/etc/matrix-tls.json")
     parser.add_argument("command", choices=["prepare", "apply", "prove", "watch"])
     arguments = parser.parse_args(argv)
-    with open(arguments.config, encoding="utf-8") as stream:
-        tls = Tls(json.load(stream), arguments.check)
     os.umask(0o022)
     try:
-        getattr(tls, arguments.command)()
+        if arguments.command == "prepare":
+            given = json.load(sys.stdin)
+            take_settings(arguments.config, given["settings"], arguments.check)
+            print("nginx: " + run("nginx", "-v").stderr.rpartition("/")[2].split()[0])
+            Tls(given["settings"], arguments.check).prepare(given["pair"])
+        else:
+            with open(arguments.config, encoding="utf-8") as stream:
+                getattr(Tls(json.load(stream), arguments.check), arguments.command)()
     except Problem as problem:
         sys.stderr.write("%s\n" % problem)
         return 1

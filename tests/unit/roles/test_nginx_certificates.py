@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import http.server
 import importlib.util
+import io
 import json
 import os
 import pathlib
@@ -72,9 +73,9 @@ def installed(settings):
     return (directory / "fullchain.pem").read_text(), (directory / "privkey.pem").read_text()
 
 
-def changes(settings, command, capsys, check=False):
+def changes(settings, command, capsys, check=False, given=""):
     """What a command says it changed."""
-    getattr(matrix_tls.Tls(settings, check), command)()
+    getattr(matrix_tls.Tls(settings, check), command)(*[given] if command == "prepare" else [])
     return [line.removeprefix("changed: ") for line in capsys.readouterr().out.splitlines()]
 
 
@@ -101,24 +102,34 @@ def test_self_signed_is_renewed_before_it_expires(settings, capsys):
     assert matrix_tls.Certificate(installed(settings)[0]).days_left() > 390
 
 
+def test_settings_are_kept_for_cron(settings, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "matrix-tls.json"
+    text = json.dumps({"settings": {**settings, "mode": "none"}, "pair": ""})
+    for arguments, expected in ((["--check"], 1), ([], 1), ([], 0), (["--check"], 0)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        assert matrix_tls.main([*arguments, "--config", str(path), "prepare"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert len([line for line in lines if line.startswith("changed: ")]) == expected
+        assert any(line.startswith("nginx: ") for line in lines) == bool(NGINX)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert matrix_tls.main(["--config", str(path), "apply"]) == 0
+
+
 def test_very_long_names_fit(settings, capsys):
     settings["domain"] = ".".join(["a" * 60, "b" * 60, "example.com"])
     changes(settings, "prepare", capsys)
     assert matrix_tls.Certificate(installed(settings)[0]).names == {settings["domain"]}
 
 
-def give(settings, text, monkeypatch, capsys):
-    import io
-
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    return changes({**settings, "mode": "provided"}, "prepare", capsys)
+def give(settings, text, capsys):
+    return changes({**settings, "mode": "provided"}, "prepare", capsys, given=text)
 
 
-def test_a_given_pair_is_checked_before_it_replaces_the_old_one(settings, monkeypatch, capsys):
+def test_a_given_pair_is_checked_before_it_replaces_the_old_one(settings, capsys):
     chain, key = matrix_tls.self_signed([DOMAIN], [], 30)
     other_chain, other_key = matrix_tls.self_signed([DOMAIN], [], 30)
-    assert give(settings, chain + "\n" + key, monkeypatch, capsys) == ["installed the certificate that was given"]
-    assert give(settings, key + chain, monkeypatch, capsys) == []
+    assert give(settings, chain + "\n" + key, capsys) == ["installed the certificate that was given"]
+    assert give(settings, key + chain, capsys) == []
     before = installed(settings)
     wrong_name = "".join(matrix_tls.self_signed(["example.org"], [], 30))
     for text, complaint in (
@@ -128,9 +139,9 @@ def test_a_given_pair_is_checked_before_it_replaces_the_old_one(settings, monkey
         (wrong_name, "it is for example.org, not for " + DOMAIN),
     ):
         with pytest.raises(matrix_tls.Problem, match=complaint):
-            give(settings, text, monkeypatch, capsys)
+            give(settings, text, capsys)
         assert installed(settings) == before
-    assert give(settings, other_chain + chain + other_key, monkeypatch, capsys) == ["installed the certificate that was given"]
+    assert give(settings, other_chain + chain + other_key, capsys) == ["installed the certificate that was given"]
     assert installed(settings)[0].count("BEGIN CERTIFICATE") == 2
 
 

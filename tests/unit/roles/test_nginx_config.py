@@ -71,8 +71,7 @@ PLAYBOOK = """
         dest: "{{ target }}/{{ inventory_hostname }}.conf"
         mode: "0600"
       vars:
-        __tls_http2_in_listen: "{{ tls_http2 and tls_mode != 'none' and version is version('1.25.1', '<') }}"
-        __tls_http2_directive: "{{ tls_http2 and tls_mode != 'none' and version is version('1.25.1', '>=') }}"
+        __tls_prepared: {stdout: "changed: something\\nnginx: {{ version }}"}
       when: "'accepted' in group_names"
     - ansible.builtin.copy:
         content: "{{ __tls_settings | to_json }}"
