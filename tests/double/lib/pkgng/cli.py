@@ -12,7 +12,8 @@ import sys
 from pkgng import files, jobs, query, repositories, ucl, versions
 from pkgng.database import Database, Locked, exists
 
-VERSION = "2.8.99.1-13f9f9867"
+# What a pkg built from its repository says, as the recorded one was; a packaged one says its version.
+SOURCE_VERSION = "2.8.99.1-13f9f9867"
 REAL = "/usr/local/sbin/pkg"
 _USAGE = 64
 _NO_PERMISSION = 77
@@ -745,7 +746,8 @@ def _main(arguments: list[str]) -> int:
     if {"j", "c", "r"} & set(options):
         _enter(options, rest)
     if "v" in options and not rest:
-        print(VERSION)
+        itself = Database(write=False).packages.get("pkg")
+        print(itself["version"] if itself else SOURCE_VERSION)
         if len(options["v"]) > 1:
             repos([])
         return 0
