@@ -18,6 +18,13 @@ def become(name: str) -> pwd.struct_passwd:
     return entry
 
 
+def forget_coercion() -> None:
+    """Python itself sets LC_CTYPE when it starts in the C locale; programs started from here must not inherit that."""
+    with open("/proc/self/environ", "rb") as stream:
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in stream.read().split(b"\0")):
+            os.environ.pop("LC_CTYPE", None)
+
+
 def login_environment(entry: pwd.struct_passwd) -> dict[str, str]:
     """What the default login class sets."""
     return {
