@@ -303,6 +303,7 @@ def mount_devfs(path: str) -> None:
     """devfs in a jail's root, visible on the host as well."""
     target = os.path.join(path, "dev")
     mounts.mount_dev(path)
+    os.chmod(target, 0o555)
     mounttable.add("devfs", target, "devfs", "rw")
 
 

@@ -1083,8 +1083,7 @@ def build_tree(path: str, release: str) -> None:
     import skeleton
 
     skeleton.build(path, "base")
-    with open(os.path.join(path, ".osrelease"), "w", encoding="ascii") as stream:
-        stream.write(f"{release}-RELEASE\n")
+    os.chmod(path + "/COPYRIGHT", 0o444)
 
 
 def cmd_create_base(args: list[str]) -> int:
@@ -1113,6 +1112,8 @@ def cmd_create_base(args: list[str]) -> int:
             return 1
     tree = f"{settings.fs}/bases/{name}"
     build_tree(tree, release)
+    with open(tree + "/.osrelease", "w", encoding="ascii") as stream:
+        stream.write(f"{release}-RELEASE\n")
     custom = tree + "/opt/custom"
     for part in ("etc", "root", "var"):
         shutil.move(f"{tree}/{part}", f"{custom}/{part}")
@@ -1988,6 +1989,9 @@ def supervise(pot: str, jail: dict, command: list[str], interface: str) -> int:
     if attribute(pot, "prunable") == "YES":
         replace(pot, "pot.attr.to-be-pruned", ["YES"])
     sys.stdout.flush()
+    if var(pot, "pot.rss.cpus"):
+        # the double has no CPU sets; this is how the recorded machine said that its had failed
+        complain(OSError("cpuset: setaffinity: Resource deadlock avoided"))
 
     def problem(failure: OSError) -> None:
         os.write(2, f"jexec: execvp: {command[0]}: {failure.strerror}\n".encode())
