@@ -1028,6 +1028,17 @@ class Machine:
         if not self.check:
             write_atomically(path, text, keep_mtime)
 
+    def explain(self, rc, out, err, unsaid=""):
+        """Why a command failed: what it said, or at least its exit code. A full disk takes away even the words."""
+        found = pot_errors(out, err)
+        if found:
+            return found
+        for path in (tempfile.gettempdir(), self.fs_root + "/jails"):
+            free = os.statvfs(path)
+            if free.f_bavail * free.f_frsize < 1024 * 1024:
+                return "exit code %s, and no space left on device (%s)" % (rc, path)
+        return "exit code %s%s" % (rc, unsaid)
+
     def again(self, name):
         self.refresh()
         return self.read(name)
@@ -1088,7 +1099,7 @@ class Machine:
         try:
             # pot looks for flavours in the current directory first.
             rc, out, err = self.act(argv, download=True, cwd=directory if os.path.isdir(directory) else "/")
-            problem = "" if rc == 0 else pot_errors(out, err) or "exit code %s" % rc
+            problem = "" if rc == 0 else self.explain(rc, out, err)
         except PotError as exc:
             rc, out, err, problem = 1, "", "", str(exc)
         os.unlink(marker)
@@ -1224,7 +1235,7 @@ class Machine:
         check_name(bridge)
         rc, out, err = self.act(["pot", "create-private-bridge", "-B", bridge, "-S", str(hosts)])
         if not self.check and not os.path.exists(path):
-            raise PotError("Cannot create the private bridge %s: %s" % (bridge, pot_errors(out, err) or "exit code %s" % rc))
+            raise PotError("Cannot create the private bridge %s: %s" % (bridge, self.explain(rc, out, err)))
 
     def next_ip(self, bridge):
         """A free address on a bridge, from potnet."""
@@ -1277,7 +1288,7 @@ class Machine:
             return state
         state = self.again(name)
         if not state.running:
-            raise PotError("Cannot start pot %s: %s" % (name, pot_errors(out, err) or "exit code %s, and no jail runs" % rc))
+            raise PotError("Cannot start pot %s: %s" % (name, self.explain(rc, out, err, ", and no jail runs")))
         if rc is not None:
             code = None
             if mtime(stats) != before:
@@ -1285,7 +1296,7 @@ class Machine:
                     code = json.loads(read_text(stats) or "{}").get("ExitCode")
             if rc != 0 or code is None:
                 raise PotError("Cannot prove that pot %s has started: %s" % (
-                    name, pot_errors(out, err) or "the end of its start command is not recorded (exit code %s)" % rc))
+                    name, self.explain(rc, out, err, ", and the end of its start command is not recorded")))
             if code != 0:
                 raise PotError("Pot %s runs, but its start command '%s' ended with exit code %s: %s" % (
                     name, state.conf.get("pot.cmd"), code, (err.strip() or out.strip())[-500:]))
@@ -1402,7 +1413,7 @@ class Machine:
             shutil.rmtree(home)
             after = self.again(name)
         if after.exists:
-            raise PotError("Cannot destroy pot %s: %s" % (name, pot_errors(out, err) or "exit code %s" % rc))
+            raise PotError("Cannot destroy pot %s: %s" % (name, self.explain(rc, out, err)))
         for path in (self.marker_path(name), self.status_path(name)):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -1562,7 +1573,7 @@ class Machine:
         state = self.again(state.name)
         resolve = self.resolver(state)
         lines = [line for line in state.lines if line.source == source and resolve(line.target) == resolve(target) and line.option == option]
-        problem = pot_errors(out, err) or "exit code %s" % rc
+        problem = self.explain(rc, out, err)
         if not lines:
             if not state.running:
                 self._unmount_leftovers(state)

@@ -58,7 +58,7 @@ def test_stop_that_reports_success(machine, name):
 
 def test_start_that_reports_success(machine, name):
     machine.good(name, base=machine.release, state="stopped")
-    assert "ended with exit code 3" in machine.bad(name, cmd="sh -c 'exit 3' /etc/rc")
+    assert "its start command 'sh /nonexistent/etc/rc' ended with exit code" in machine.bad(name, cmd="sh /nonexistent/etc/rc")
     assert machine.good(name, cmd="sh /etc/rc", state="restarted")["pot"]["state"] == "started"
 
 
