@@ -141,6 +141,11 @@ def numbers(text: str, stream: str) -> str:
     return re.sub(r" *\b\d+(?:\.\d+)?[KMGTB]?%?(?!\w)", " N", text)
 
 
+def mac(text: str, stream: str) -> str:
+    """Hardware addresses."""
+    return re.sub(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b", "MAC", text)
+
+
 def sorted_lines(text: str, stream: str) -> str:
     """Lines whose order is chance."""
     return "".join(sorted(text.splitlines(keepends=True)))
@@ -161,6 +166,7 @@ RULES: dict[str, Callable[[str, str], str]] = {
     "file-size": file_size,
     "epoch": epoch,
     "numbers": numbers,
+    "mac": mac,
     "sorted-lines": sorted_lines,
     "first-word": first_word,
     "blanks": blanks,
