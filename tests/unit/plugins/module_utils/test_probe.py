@@ -150,8 +150,16 @@ def test_file_and_mount(tmp_path):
     assert run("file", target=str(path), mode="0640")["ok"]
     assert "mode 0640 instead of 0600" in run("file", target=str(path), mode="0600")["message"]
     assert "missing" in run("file", target=str(path) + "-gone")["message"]
-    assert "nothing is mounted" in run("mount", target=str(tmp_path))["message"]
-    assert run("mount", target="/proc")["ok"]
+
+
+def test_mount_as_df_tells_it_in_a_jail(tmp_path):
+    def mounted_on(last):
+        return lambda argv: (0, "Filesystem 512-blocks Used Avail Capacity  Mounted on\n/mnt/x 8 0 8 0%    " + last + "\n", "")
+
+    assert "nothing is mounted" in run("mount", target=str(tmp_path), run_command=mounted_on("/"))["message"]
+    assert run("mount", target=str(tmp_path), run_command=mounted_on("[restricted]"))["ok"]
+    assert "nothing is mounted" in run("mount", target=str(tmp_path), run_command=lambda argv: (1, "", "df: failed\n"))["message"]
+    assert "is not a directory" in run("mount", target=str(tmp_path) + "-gone", run_command=mounted_on("/"))["message"]
 
 
 def test_service_believes_onestatus_only():
