@@ -428,6 +428,7 @@ class PotModule:
         # In check mode: what the pot would look like.
         self.virtual = None
         self.pending = False
+        self.wanted_mounts = []
 
     def run(self):
         name = self.options["name"]
@@ -442,6 +443,8 @@ class PotModule:
             raise _pot.PotError("Pot %s cannot be used: %s. Look at it, then remove it with 'pot destroy -F -p %s'."
                                 % (name, state.broken, name))
         _pot.check_options(self.options)
+        # Before anything is made or stopped: a source may be missing.
+        self.wanted_mounts = self.machine.wanted_mounts(self.options["mounts"] or [])
         status, noted = state.status, len(self.machine.actions)
         state = self.machine.repair(state)
         if len(self.machine.actions) > noted:
@@ -463,6 +466,7 @@ class PotModule:
         machine.check_new(options)
         conf = self.expected_conf(options)
         machine.check_wanted_network(options, conf)
+        self.check_hidden(conf)
         if state.broken:
             machine.destroy(state)
         machine.create(name, options)
@@ -568,15 +572,17 @@ class PotModule:
         machine, options = self.machine, self.options
         if options["mounts"] is None and not options["mounts_exact"]:
             return [], []
-        wanted = machine.wanted_mounts(options["mounts"] or [])
-        no_tmpfs = (options["attributes"] or {}).get("no_tmpfs")
+        self.check_hidden(state.conf)
+        resolve = (lambda path: path) if self.virtual else machine.resolver(state)
+        return _pot.plan_mounts(state.lines, self.wanted_mounts, options["mounts_exact"], resolve, machine.effective, machine.own_prefixes())
+
+    def check_hidden(self, conf):
+        no_tmpfs = (self.options["attributes"] or {}).get("no_tmpfs")
         if no_tmpfs is None:
-            no_tmpfs = _pot.view(state.conf)["attributes"]["no_tmpfs"]
-        for _source, target, _option in wanted:
+            no_tmpfs = _pot.view(conf)["attributes"]["no_tmpfs"]
+        for _source, target, _option in self.wanted_mounts:
             if not no_tmpfs and (target + "/").startswith("/tmp/"):
                 raise _pot.PotError("A mount at %s would be hidden: pot mounts a tmpfs on /tmp last (see attributes.no_tmpfs)." % target)
-        resolve = (lambda path: path) if self.virtual else machine.resolver(state)
-        return _pot.plan_mounts(state.lines, wanted, options["mounts_exact"], resolve, machine.effective, machine.own_prefixes())
 
     def describe_mounts(self, remove, add):
         if remove or add:
