@@ -212,12 +212,15 @@ class Host:
         if text != self.configuration:
             self.changed = True
             self.diff = dict(before=self.configuration, after=text, before_header=CONFIGURATION, after_header=CONFIGURATION)
+            self.configuration = text
+            # A setting that can not work must not be left behind: no later run would take it out again.
+            if self.installed:
+                self.initialised()
             if not self.module.check_mode:
                 try:
                     _pot.write_atomically(CONFIGURATION, text)
                 except _pot.PotError as error:
                     self.fail("settings", str(error))
-            self.configuration = text
         for key in _pot_host.quoted_for_potnet(text):
             self.module.warn("%s is quoted in %s, which hides it from potnet; set it through this module or remove the quotes" % (key, CONFIGURATION))
 

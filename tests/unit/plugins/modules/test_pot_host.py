@@ -160,7 +160,7 @@ def test_bad_options(machine, prepare, arguments, option, sentence):
     for check in (True, False):
         result = prepare(check=check, **arguments)
         assert result.get("failed") and result["option"] == option and sentence in result["msg"], result
-    assert not machine.ran
+    assert not machine.ran and not machine.configuration.exists()
 
 
 def test_a_mount_that_is_still_to_come(machine, prepare):
