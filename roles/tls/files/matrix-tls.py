@@ -443,6 +443,8 @@ class Tls:
     # --- nginx ---
 
     def apply(self):
+        # The CA's question is answered by what nginx has read by then.
+        self.reload()
         if self.mode == "acme":
             self.apply_acme()
         elif self.mode == "selfsigned":
