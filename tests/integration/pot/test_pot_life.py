@@ -52,9 +52,12 @@ def test_environment(machine, name):
     assert result["diff"]["before"]["env"] == {"SECRET": "(set)", "OTHER": "(set)"} and result["diff"]["after"]["env"] == {"OTHER": "(changed)"}
     assert result["restart_required"] and not result["pot"].get("env")
     assert machine.good(name)["restart_required"], "a later run tells it too"
+    machine.sh("printf '#!/bin/sh\\n# PROVIDE: envdump\\n# REQUIRE: LOGIN\\nenv > /root/env\\n' | jexec -l %s /bin/sh -c "
+               "'mkdir -p /usr/local/etc/rc.d; cat > /usr/local/etc/rc.d/envdump; chmod 755 /usr/local/etc/rc.d/envdump'" % name)
     assert not machine.good(name, state="restarted")["restart_required"]
     assert machine.sh(script) == ""
-    assert "must not arrive" not in machine.sh("ps axeww 2>/dev/null; cat /opt/pot/jails/%s/m/tmp/environment.sh" % name)
+    seen = machine.sh("jexec -l %s cat /root/env" % name)
+    assert "PATH=" in seen and "SSH_" not in seen and "ANSIBLE" not in seen
 
 
 def test_all_of_the_configuration(machine, name):
@@ -76,6 +79,32 @@ def test_all_of_the_configuration(machine, name):
     assert machine.addresses[1] not in machine.sh("ifconfig %s inet" % machine.extif)
     machine.good(name, network_type="inherit", restart_on_change=True)
     assert machine.addresses[2] not in machine.sh("ifconfig %s inet" % machine.extif)
+
+
+def test_bridges(machine, name):
+    machine.good(name, base=machine.release, network_type="private-bridge", bridge="lan", bridge_hosts=4)
+    assert machine.sh("pot info -p %s" % name).count("bridge : lan") == 1
+    assert not machine.good(name, network_type="private-bridge", bridge="lan", ip=["auto"])["changed"]
+    done = machine.good(name, network_type="public-bridge", ports=["80:8080"], restart_on_change=True)
+    assert done["pot"]["ip"][0].startswith("10.") and not done["restart_required"]
+    assert done["pot"]["ip"][0] in machine.sh("jexec -l %s ifconfig" % name)
+    assert "is not inside" in machine.bad(name, network_type="public-bridge", ip=["192.0.2.1"])
+
+
+def test_multi(machine, name):
+    assert "is not a base of this machine" in machine.bad(name, type="multi", base=machine.release)
+    machine.sh("pot create-base -r %s" % machine.release, check=False)
+    machine.sh("mkdir -p /data/multi")
+    options = dict(type="multi", base=machine.release, mounts=[{"source": "/data/multi", "target": "/var/db/x"}])
+    done = machine.good(name, **options)
+    assert done["pot"]["mounts"][-1]["target"] == "/opt/custom/var/db/x"
+    assert not machine.good(name, **options)["changed"]
+    machine.good(name, state="stopped", **options)
+    assert not machine.good(name, state="stopped", **options)["changed"]
+    machine.good(name, state="stopped", mounts=[], mounts_exact=True)
+    assert [m["own"] for m in machine.good(name)["pot"]["mounts"]] == [True, True, True]
+    machine.good(name, state="absent")
+    machine.sh("pot destroy -rb %s" % machine.release, check=False)
 
 
 def test_mounts(machine, name):
