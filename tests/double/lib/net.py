@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import hashlib
+import ipaddress
 import json
 import os
 import socket
@@ -256,8 +257,19 @@ def bridge_up(gateway: str, network: str, uplink: str) -> str:
     run(IP, "address", "add", f"{gateway}/{network.partition('/')[2]}", "dev", name)
     run(IP, "link", "set", name, "up")
     sysctl("ipv4/ip_forward", "1")
+    # what the bridge forwards must not pass iptables a second time: redirected connections would lose their answers
+    sysctl("bridge/bridge-nf-call-iptables", "0")
+    for outside in networks_of(uplink):
+        # pot's network contains the one the doubles live in: an alias there is no pot behind the bridge
+        run(IPTABLES, "-t", "nat", "-A", "POSTROUTING", "-s", outside, "-o", uplink, "-j", "RETURN")
     run(IPTABLES, "-t", "nat", "-A", "POSTROUTING", "-s", network, "-o", uplink, "-j", "MASQUERADE")
     return name
+
+
+def networks_of(nic: str) -> list[str]:
+    """The IPv4 networks a NIC is in."""
+    found = [entry for interface in interfaces() if interface["ifname"] == nic for entry in interface["addr_info"] if entry["family"] == "inet"]
+    return [str(ipaddress.ip_interface(f"{entry['local']}/{entry['prefixlen']}").network) for entry in found]
 
 
 def epair(taken: set[int]) -> int:
@@ -266,7 +278,7 @@ def epair(taken: set[int]) -> int:
     return next(number for number in range(1000) if number not in taken and f"epair{number}a" not in known)
 
 
-def epair_up(number: int, pid: int, bridge: str, address: str, prefix: int, gateway: str) -> None:
+def epair_up(number: int, pid: int, bridge: str, address: str, prefix: int, gateway: str, uplink: str) -> None:
     """Create an epair, plug a into the bridge, move b into the jail and configure it."""
     a, b = f"epair{number}a", f"epair{number}b"
     run(IP, "link", "add", a, "type", "veth", "peer", "name", b, "netns", str(pid))
@@ -275,6 +287,9 @@ def epair_up(number: int, pid: int, bridge: str, address: str, prefix: int, gate
     run(IP, "address", "add", f"{address}/{prefix}", "broadcast", "+", "dev", b, pid=pid)
     run(IP, "link", "set", b, "up", pid=pid)
     run(IP, "route", "add", "default", "via", gateway, pid=pid)
+    for outside in networks_of(uplink):
+        # it may lie within pot's own network, and is reached through the gateway all the same
+        run(IP, "route", "add", outside, "via", gateway, pid=pid)
 
 
 def epair_down(number: int) -> None:

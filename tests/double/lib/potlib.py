@@ -1945,7 +1945,7 @@ def run_jail(pot: str, kind: str) -> int:
             rules = exported_ports(pot)
 
             def setup(pid: int) -> None:
-                net.epair_up(number, pid, device, address, network.prefixlen, gateway)
+                net.epair_up(number, pid, device, address, network.prefixlen, gateway, settings["POT_EXTIF"])
 
             if rules:
                 try:
