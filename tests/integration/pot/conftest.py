@@ -43,8 +43,9 @@ class Machine:
             % (self.address, key, PYTHON))
         self.environment = dict(
             os.environ, PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]), ANSIBLE_CONFIG=str(TOP / "ansible.cfg"),
-            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"), ANSIBLE_LOAD_CALLBACK_PLUGINS="1", ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", ANSIBLE_NOCOLOR="1",
-            ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"), LEAKING_VARIABLE="must not arrive")
+            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"), ANSIBLE_NOCOLOR="1",
+            ANSIBLE_LOAD_CALLBACK_PLUGINS="1", ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
+            ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"))
         self.sh("env ASSUME_ALWAYS_YES=yes pkg bootstrap; pkg install -y pot python311")
         self.extif = self.sh("route -n get default | sed -n 's/.*interface: //p'").strip() or "vtnet0"
         self.sh("pw groupshow pot > /dev/null 2>&1 || pw groupadd pot; echo POT_EXTIF=%s > /usr/local/etc/pot/pot.conf; pot init -m" % self.extif)
@@ -63,8 +64,8 @@ class Machine:
         return self.double("exec", self.name, "--", "/bin/sh", "-c", script, check=check)
 
     def start(self, module, *flags, **arguments):
-        return subprocess.Popen(["ansible", "machine", "-i", str(self.inventory), "-m", "potluck.matrix." + module, "-a", json.dumps(arguments), *flags],
-                                env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+        argv = ["ansible", "machine", "-i", str(self.inventory), "-m", "potluck.matrix." + module, "-a", json.dumps(arguments), *flags]
+        return subprocess.Popen(argv, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
 
     @staticmethod
     def result(process):

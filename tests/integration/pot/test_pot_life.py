@@ -240,3 +240,13 @@ def test_two_runs_for_two_pots(machine, name):
         assert all(r["changed"] and r["pot"]["state"] == "started" for r in results), results
     finally:
         machine.good(name + "2", state="absent")
+
+
+def test_power_cut(machine, name):
+    options = dict(base=machine.release, attributes={"stop_timeout": 30})
+    machine.good(name, **options)
+    machine.double("crash", machine.name)
+    assert machine.module("pot_info", names=[name])["pots"][0]["state"] == "stopped"
+    done = machine.good(name, **options)
+    assert done["pot"]["state"] == "started" and done["actions"] == ["pot start " + name]
+    assert not machine.good(name, **options)["changed"]
