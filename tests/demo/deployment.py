@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A homeserver on a double of a FreeBSD machine, with all its neighbours: for the demo and for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+DOUBLE = TOP / "tests/double/double"
+NEIGHBOURS = TOP / "tests/double/neighbours"
+GATEWAY = "10.199.0.1"
+KINDS = ("alertmanager", "syslog-receiver", "smtp-sink", "slapd", "pebble", "consul-servers", "dns")
+
+
+def run(*argv, **options):
+    return subprocess.run([str(word) for word in argv], check=True, **options)
+
+
+def output(*argv):
+    return run(*argv, capture_output=True, text=True).stdout
+
+
+class Deployment:
+    """One machine with one homeserver, and neighbours of its own.
+
+    place: directory for keys, secrets and the inventory; machine: (name, address) of the double; jail: address of the homeserver;
+    neighbours: (name, address) of all neighbours but the Consul servers, which live at the addresses consul. Two deployments need
+    different names and addresses in all of these. What a start makes, a later start keeps.
+    """
+
+    def __init__(self, place, domain, machine, jail, neighbours, consul, directory_domain="corp.example.co.uk", users=("alice",)):
+        self.place = Path(place)
+        self.domain = domain
+        self.machine, self.machine_address = machine
+        self.jail = jail
+        self.neighbours_name, self.address = neighbours
+        self.consul = list(consul)
+        self.directory_domain = directory_domain
+        self.users = list(users)
+        self.inventory = self.place / "inventory.yml"
+        self.server = {}
+
+    # --- neighbours ---
+
+    def remembered(self, name, make=secrets.token_urlsafe):
+        """The value stored under ``name``, made at the first call: a second start keeps all secrets."""
+        path = self.place / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(make())
+        return path.read_text()
+
+    def tell(self, kind, verb, *arguments):
+        """What a neighbour's command prints."""
+        return output(NEIGHBOURS / kind, verb, "--name", self.neighbours_name, *arguments)
+
+    def neighbour(self, kind, *arguments):
+        """Start a neighbour unless it runs; what it tells about itself."""
+        command = [str(NEIGHBOURS / kind), "status", "--name", self.neighbours_name]
+        running = subprocess.run(command, capture_output=True, text=True, check=False)
+        return json.loads(running.stdout if running.returncode == 0 else self.tell(kind, "start", *arguments))
+
+    def start_neighbours(self):
+        """Start what the homeserver talks to; the variables that name it all."""
+        known = ["--address", self.address, "--host", "%s=%s" % (self.domain, self.jail)]
+        self.neighbour("dns", *known)
+        pebble = self.neighbour("pebble", *known)
+        users = [word for name in self.users for word in ("--user", "%s:%s:%s" % (name, self.remembered(name), name.capitalize()))]
+        self.neighbour("slapd", "--address", self.address, "--domain", self.directory_domain, "--password", self.remembered("directory"), *users)
+        self.neighbour("smtp-sink", "--address", self.address, "--user", "matrix", "--password", self.remembered("mail"))
+        self.neighbour("syslog-receiver", "--address", self.address)
+        alertmanager = self.neighbour("alertmanager", "--address", self.address)
+        key = self.remembered("gossip", lambda: output("openssl", "rand", "-base64", "32").strip())
+        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key)
+        authority = output(NEIGHBOURS / "ca", "path").strip()
+        shutil.copyfile(pebble["roots"], self.place / "roots.pem")
+        return {
+            "matrix_acme_directory": pebble["directory"],
+            "matrix_acme_ca_file": authority,
+            "matrix_verify_ca_file": str(self.place / "roots.pem"),
+            "matrix_datacenter": consul["datacenter"],
+            "matrix_consul_servers": consul["addresses"],
+            "matrix_gossip_key": consul["gossip_key"],
+            "matrix_ldap_server": self.address,
+            "matrix_ldap_domain": self.directory_domain,
+            "matrix_ldap_password": self.remembered("directory"),
+            "matrix_ldap_filter": "(objectClass=inetOrgPerson)",
+            "matrix_ldap_ca_file": authority,
+            "matrix_smtp_host": self.address,
+            "matrix_smtp_port": 587,
+            "matrix_smtp_user": "matrix",
+            "matrix_smtp_password": self.remembered("mail"),
+            "matrix_smtp_from": "matrix@" + self.domain,
+            "matrix_smtp_ca_file": authority,
+            "matrix_remote_log": self.address,
+            "matrix_remote_log_protocol": "tls",
+            "matrix_remote_log_ca_file": authority,
+            "matrix_alertmanager_url": alertmanager["url"],
+        }
+
+    # --- the machine ---
+
+    def inside(self, *argv, pot=None, check=True, **options):
+        """Run a command on the machine, or in a pot of it; the finished process with its output as text."""
+        enter = ["/usr/sbin/jexec", "-l", pot] if pot else []
+        return subprocess.run([str(DOUBLE), "exec", self.machine, "--", *enter, *map(str, argv)], check=check, capture_output=True, text=True, **options)
+
+    def start_machine(self):
+        """Start the double and let the deployment's key and known_hosts open it."""
+        self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = self.place / "id_ed25519"
+        if not key.exists():
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+        if self.machine not in output(DOUBLE, "list").split():
+            run(DOUBLE, "start", self.machine, "--address", self.machine_address, "--ssh-key", str(key) + ".pub", stdout=subprocess.DEVNULL)
+        # The machine asks the deployment's own name server, as it would ask a router's.
+        self.inside("/bin/sh", "-c", "echo nameserver %s >/etc/resolv.conf" % self.address)
+        (self.place / "known_hosts").write_text(output("ssh-keyscan", "-t", "ed25519", self.machine_address))
+
+    # --- Ansible ---
+
+    def describe(self, **variables):
+        """Write the inventory: the server with these variables on top of what every deployment has."""
+        self.server = {
+            "ansible_host": self.machine_address,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(self.place / "id_ed25519"),
+            "ansible_ssh_common_args": "-o UserKnownHostsFile=%s -o GlobalKnownHostsFile=/dev/null" % (self.place / "known_hosts"),
+            "matrix_domain": self.domain,
+            "matrix_ip": self.jail,
+            "matrix_pot_interface": "vtnet0",
+            "matrix_alert_email": "admin@" + self.domain,
+            "matrix_ssl_email": "admin@" + self.domain,
+            "matrix_control_user": True,
+            "matrix_control_user_key": (self.place / "id_ed25519.pub").read_text().strip(),
+            "matrix_accounts": [{"name": "admin", "admin": True, "password": self.remembered("admin")}],
+            **variables,
+        }
+        self.inventory.touch(mode=0o600)
+        # JSON is YAML.
+        self.inventory.write_text(json.dumps({"all": {"children": {"matrix": {"hosts": {self.machine: self.server}}}}}, indent=2) + "\n")
+
+    def environment(self, **more):
+        return dict(os.environ, ANSIBLE_CONFIG=str(TOP / "ansible.cfg"), ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"),
+                    ANSIBLE_DISPLAY_SKIPPED_HOSTS="false", PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PATH"]), **more)
+
+    def command(self, name, *arguments):
+        """The command line of one of the collection's playbooks."""
+        return [str(TOP / ".venv/bin/ansible-playbook"), "-i", str(self.inventory), "potluck.matrix." + name, *map(str, arguments)]
+
+    def playbook(self, name, *arguments):
+        """Run a playbook where people watch it."""
+        run(*self.command(name, *arguments), env=self.environment(), cwd=TOP)
+
+    def stop(self):
+        """Remove everything that was started, and the place."""
+        for kind in KINDS:
+            self.tell(kind, "stop")
+        run(DOUBLE, "stop", self.machine)
+        shutil.rmtree(self.place, ignore_errors=True)
