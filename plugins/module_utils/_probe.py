@@ -24,13 +24,22 @@ from ansible_collections.potluck.matrix.plugins.module_utils import _ldap_bind
 
 
 class Failure(Exception):
-    """A check failed; the text is one sentence without a full stop."""
+    """A check failed; the text is one sentence without a full stop, ``part`` tells which part of what was checked it is about."""
+
+    def __init__(self, sentence, part=None):
+        super().__init__(sentence)
+        self.part = part
 
 
 def _host_port(target):
     """Split ``host:port`` or ``[v6]:port`` into ``(host, port)``."""
     host, dummy, port = target.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def _tls_reason(error):
+    """What the TLS library says, in its shortest form."""
+    return getattr(error, "verify_message", None) or error.reason or str(error)
 
 
 def _tls_context(check):
@@ -94,13 +103,20 @@ def check_http(check, timeout, dummy):
 
 
 def check_tcp(check, timeout, dummy):
-    with socket.create_connection(_host_port(check["target"]), timeout) as connection:
-        if check.get("body"):
-            connection.settimeout(timeout)
-            greeting = connection.recv(512).decode("utf-8", "replace")
-            if not re.search(check["body"], greeting):
-                raise Failure("%s greets with %r" % (check["target"], greeting))
-    return "%s accepts connections" % check["target"]
+    targets = check["target"].split()
+    problems = []
+    for target in targets:
+        try:
+            with socket.create_connection(_host_port(target), timeout) as connection:
+                if check.get("body"):
+                    connection.settimeout(timeout)
+                    greeting = connection.recv(512).decode("utf-8", "replace")
+                    if not re.search(check["body"], greeting):
+                        raise Failure("%s greets with %r" % (target, greeting))
+            return "%s accepts connections" % target
+        except OSError as error:
+            problems.append("%s: %s" % (target, error))
+    raise Failure(", ".join(problems))
 
 
 def check_closed(check, timeout, dummy):
@@ -125,13 +141,18 @@ def check_certificate(check, timeout, dummy):
     return "the certificate of %s is valid for %d more days" % (check["target"], left)
 
 
-def check_smtp(check, timeout, dummy):
-    host, port = _host_port(check["target"])
+def _smtp_session(check, host, port, timeout):
+    """Return a greeted session, with TLS on where the mode asks for it; raise Failure."""
     context = _tls_context(check)
-    if check["tls"] == "implicit":
-        session = smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
-    else:
-        session = smtplib.SMTP(host, port, timeout=timeout)
+    try:
+        if check["tls"] == "implicit":
+            session = smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
+        else:
+            session = smtplib.SMTP(host, port, timeout=timeout)
+    except ssl.SSLError as error:
+        raise Failure("TLS with %s failed: %s" % (check["target"], _tls_reason(error)), "tls") from error
+    except OSError as error:
+        raise Failure("%s: %s" % (check["target"], error), "server") from error
     try:
         session.ehlo()
         if check["tls"] != "implicit":
@@ -139,9 +160,25 @@ def check_smtp(check, timeout, dummy):
                 session.starttls(context=context)
                 session.ehlo()
             elif check["tls"] == "starttls":
-                raise Failure("%s does not offer STARTTLS" % check["target"])
+                raise Failure("%s does not offer STARTTLS" % check["target"], "tls")
+    except BaseException as error:
+        session.close()
+        if isinstance(error, ssl.SSLError):
+            raise Failure("TLS with %s failed: %s" % (check["target"], _tls_reason(error)), "tls") from error
+        raise
+    return session
+
+
+def check_smtp(check, timeout, dummy):
+    host, port = _host_port(check["target"])
+    session = _smtp_session(check, host, port, timeout)
+    try:
         if check.get("user"):
             session.login(check["user"], check.get("password") or "")
+    except smtplib.SMTPAuthenticationError as error:
+        raise Failure("%s refuses the login of %s (%d)" % (check["target"], check["user"], error.smtp_code), "credentials") from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise Failure("%s does not offer a login: %s" % (check["target"], error), "credentials") from error
     finally:
         session.close()
     return "%s accepts mail sessions" % check["target"]
@@ -186,9 +223,9 @@ def check_ldap(check, timeout, dummy):
     try:
         uri, found = _ldap_bind.prove(params)
     except _ldap_bind.Refusal as refusal:
-        raise Failure(str(refusal)) from refusal
+        raise Failure(str(refusal), refusal.part) from refusal
     if not found:
-        raise Failure("%s has no user below %s that matches %s" % (uri, params["base"], params["filter"]))
+        raise Failure("%s has no user below %s that matches %s" % (uri, params["base"], params["filter"]), "filter")
     return "%s answers and has users" % uri
 
 
@@ -231,22 +268,45 @@ def advice(result):
     return "%s: no, %s%s" % (result["name"], result["message"], hint)
 
 
-def run(check, timeout, attempts, run_command):
-    """Return ``{name, variable, ok, message}`` of one check, after at most ``attempts`` tries a second apart."""
-    message = "not tried"
+def _result(check, ok, message, part=None, skipped=False):
+    variable = (check.get("variables") or {}).get(part) or check["variable"]
+    return dict(name=check["name"], variable=variable, ok=ok, skipped=skipped, message=message)
+
+
+def run(check, timeout, run_command):
+    """Return ``{name, variable, ok, skipped, message}`` of one check, tried once."""
+    try:
+        return _result(check, True, KINDS[check["kind"]](check, timeout, run_command))
+    except Failure as failure:
+        return _result(check, False, str(failure), failure.part)
+    except ssl.SSLCertVerificationError as error:
+        return _result(check, False, "the certificate of %s is refused: %s" % (check.get("target"), error.verify_message), "tls")
+    except smtplib.SMTPException as error:
+        return _result(check, False, "%s refuses the mail session: %s" % (check.get("target"), error), "server")
+    except (OSError, http.client.HTTPException) as error:
+        return _result(check, False, "%s: %s" % (check.get("target"), error or type(error).__name__), "server")
+
+
+def run_all(checks, timeout, attempts, run_command, broken=()):
+    """Return one result for each check, in their order.
+
+    What failed is tried again, all of it together, at most ``attempts`` times and a second apart. A check is skipped when one that
+    it requires failed or was skipped before it in this list, or is named in ``broken``: its failure would say nothing new.
+    """
+    results = {}
     for attempt in range(max(1, attempts)):
         if attempt:
             time.sleep(1)
-        try:
-            return dict(
-                name=check["name"], variable=check["variable"], ok=True, message=KINDS[check["kind"]](check, timeout, run_command)
-            )
-        except Failure as failure:
-            message = str(failure)
-        except ssl.SSLCertVerificationError as error:
-            message = "the certificate of %s is refused: %s" % (check.get("target"), error.verify_message)
-        except smtplib.SMTPException as error:
-            message = "%s refuses the mail session: %s" % (check.get("target"), error)
-        except (OSError, http.client.HTTPException) as error:
-            message = "%s: %s" % (check.get("target"), error)
-    return dict(name=check["name"], variable=check["variable"], ok=False, message=message)
+        bad = set(broken)
+        for check in checks:
+            name = check["name"]
+            cause = next((required for required in check.get("requires") or [] if required in bad), None)
+            if cause is not None:
+                results[name] = _result(check, False, "not checked because of: %s" % cause, skipped=True)
+            elif name not in results or not results[name]["ok"]:
+                results[name] = run(check, timeout, run_command)
+            if not results[name]["ok"]:
+                bad.add(name)
+        if all(result["ok"] or result["skipped"] for result in results.values()):
+            break
+    return [results[check["name"]] for check in checks]

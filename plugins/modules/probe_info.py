@@ -42,13 +42,26 @@ options:
         description: The inventory variable to look at when the check fails.
         type: str
         default: ""
+      variables:
+        description:
+          - Variables to look at instead of O(checks[].variable) when a certain part fails.
+          - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls), C(credentials), C(base)
+            and C(filter) with O(checks[].kind=ldap).
+        type: dict
+      requires:
+        description:
+          - Names of checks, before this one in the list or in O(broken), without which this one cannot pass. When one of them fails,
+            this one is skipped, so that only the cause is reported.
+        type: list
+        elements: str
       kind:
         description:
           - V(service) - the rc service O(checks[].target) runs.
           - V(mount) - the directory O(checks[].target) is on another file system than its parent.
           - V(file) - the file O(checks[].target) exists, with O(checks[].mode) when given.
           - V(http) - O(checks[].target) is a URL that answers with O(checks[].status) and O(checks[].body).
-          - V(tcp) - O(checks[].target) is C(host:port) and accepts a connection; with O(checks[].body) its greeting matches.
+          - V(tcp) - O(checks[].target) is C(host:port), or several with blanks between them, of which one accepts a connection;
+            with O(checks[].body) its greeting matches.
           - V(closed) - O(checks[].target) is C(host:port) and does not accept a connection.
           - V(certificate) - the TLS server C(host:port) shows a trusted certificate for O(checks[].server_name) that is valid for
             another O(checks[].days) days.
@@ -125,12 +138,17 @@ options:
     description: For checks that do not say - verify TLS certificates.
     type: bool
     default: true
+  broken:
+    description: Names of checks that failed or were skipped in an earlier call.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds that one check may take.
     type: int
     default: 10
   attempts:
-    description: How often a failing check is tried, a second apart, before it counts as failed.
+    description: How often failing checks are tried, a second apart, before they count as failed.
     type: int
     default: 1
 """
@@ -171,9 +189,15 @@ results:
       description: What was found, in one sentence.
       type: str
   sample:
-    - {name: Synapse answers clients, variable: matrix_domain, ok: true, message: https://example.com answers 200}
+    - {name: Synapse answers clients, variable: matrix_domain, ok: true, skipped: false, message: https://example.com answers 200}
+broken:
+  description: Names of the checks that failed or were skipped.
+  type: list
+  elements: str
+  returned: always
+  sample: []
 failures:
-  description: One sentence for each result that is not ok, with the variable to look at.
+  description: One sentence for each check that failed, with the variable to look at.
   type: list
   elements: str
   returned: always
@@ -188,6 +212,8 @@ def main():
     check = dict(
         name=dict(type="str", required=True),
         variable=dict(type="str", default=""),
+        variables=dict(type="dict"),
+        requires=dict(type="list", elements="str"),
         kind=dict(type="str", required=True, choices=list(_probe.KINDS)),
         target=dict(type="str"),
         argv=dict(type="list", elements="str"),
@@ -213,17 +239,21 @@ def main():
             address=dict(type="str"),
             ca_file=dict(type="path"),
             verify=dict(type="bool", default=True),
+            broken=dict(type="list", elements="str", default=[]),
             timeout=dict(type="int", default=10),
             attempts=dict(type="int", default=1),
         ),
         supports_check_mode=True,
     )
-    checks = [_probe.with_defaults(check, module.params) for check in module.params["checks"]]
-    results = [
-        _probe.run(check, module.params["timeout"], module.params["attempts"], module.run_command)
-        for check in checks
-    ]
-    module.exit_json(changed=False, results=results, failures=[_probe.advice(result) for result in results if not result["ok"]])
+    params = module.params
+    checks = [_probe.with_defaults(check, params) for check in params["checks"]]
+    results = _probe.run_all(checks, params["timeout"], params["attempts"], module.run_command, params["broken"])
+    module.exit_json(
+        changed=False,
+        results=results,
+        broken=[result["name"] for result in results if not result["ok"]],
+        failures=[_probe.advice(result) for result in results if not result["ok"] and not result["skipped"]],
+    )
 
 
 if __name__ == "__main__":

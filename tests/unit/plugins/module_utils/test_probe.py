@@ -25,7 +25,7 @@ DEFAULTS = {"address": None, "ca_file": None, "verify": True}
 def run(kind, attempts=1, run_command=None, **options):
     check = dict(name="a check", variable="matrix_x", kind=kind, status=[200], days=0, tls="opportunistic")
     check.update(options)
-    return _probe.run(_probe.with_defaults(check, DEFAULTS), 5, attempts, run_command)
+    return _probe.run_all([_probe.with_defaults(check, DEFAULTS)], 5, attempts, run_command)[0]
 
 
 class Page(http.server.BaseHTTPRequestHandler):
