@@ -1713,11 +1713,14 @@ def cmd_rename(args: list[str]) -> int:
     replace(old, "host.hostname", [f'"{new}.{socket.gethostname()}"'])
     moved = {part: zfs.mountpoint(zfs.load(), f"{dataset(old)}/{part}") for part in ("usr.local", "custom") if f"{dataset(old)}/{part}" in datasets()}
     try_zfs(zfs.rename, dataset(old), dataset(new), False, True, True, False)
-    if os.path.isdir(before) and not os.listdir(before):
-        os.rmdir(before)
     for part, where in moved.items():
         if where.startswith(before):
             try_zfs(zfs.set_properties, f"{dataset(new)}/{part}", {"mountpoint": after + where[len(before) :]})
+    if os.path.isdir(before):
+        try:
+            os.rmdir(before)
+        except OSError:
+            pass
     for name in all_pots():
         lines = lines_of(name)
         changed = [re.sub(rf"^(pot\.potbase|pot\.depend)={re.escape(old)}$", rf"\g<1>={new}", line) for line in lines]
