@@ -208,6 +208,32 @@ def _load_and_attach(code: bytes, kind: int, attach: int, group: int) -> None:
         os.close(handle)
 
 
+def group_of(jail: str) -> str:
+    """The control group of a jail, seen from the host double."""
+    return f"{CGROUP}/potluck-{mounts.identity().get('name', 'host')}/{jail}"
+
+
+def forget_groups(double: str) -> None:
+    """Remove the control groups of a double that is gone. Runs on the Linux machine."""
+    import tempfile
+
+    top = tempfile.mkdtemp()
+    try:
+        mounts.mount("none", top, "cgroup2")
+    except OSError:
+        os.rmdir(top)
+        return
+    try:
+        for directory, _, _ in os.walk(f"{top}/potluck-{double}", topdown=False):
+            try:
+                os.rmdir(directory)
+            except OSError:
+                pass
+    finally:
+        mounts.umount(top)
+        os.rmdir(top)
+
+
 def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool) -> str | None:
     """Put process pid of a jail into a control group with FreeBSD's rules.
 
@@ -220,7 +246,7 @@ def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool) -> str | 
         if not mounts.is_mounted(CGROUP):
             os.makedirs(CGROUP, exist_ok=True)
             mounts.mount("none", CGROUP, "cgroup2")
-        path = f"{CGROUP}/potluck-{mounts.identity().get('name', 'host')}-{jail}"
+        path = group_of(jail)
         os.makedirs(path, exist_ok=True)
         group = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -18,7 +18,6 @@ import sys
 import time
 
 import jail as jaillib
-import mounts
 import mounttable
 import potusage
 import shared
@@ -2068,7 +2067,7 @@ def stop_pot(pot: str) -> int:
         if name.startswith("epair"):
             net.epair_down(int(name[5:]))
     net.unredirect(pot)
-    group = f"{net.CGROUP}/potluck-{mounts.identity().get('name', 'host')}-{pot}"
+    group = net.group_of(pot)
     if os.path.isdir(group) and not is_running(pot):
         try:
             os.rmdir(group)
