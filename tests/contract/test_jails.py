@@ -1,0 +1,175 @@
+"""What no recording shows: the network rules, limits, streams and accidents that the double's pots must have all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+import replay
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2")
+
+PYTHON = "/.double/usr/bin/python3"
+SERVER = (
+    "import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind((sys.argv[1], int(sys.argv[2]))); s.listen(); s.settimeout(10);"
+    " c, a = s.accept(); c.sendall(repr((s.getsockname()[0], a[0])).encode())"
+)
+CLIENT = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); print(s.recv(99).decode())"
+
+
+class Host(replay.Machine):
+    """A double with an alias pot (web) and a bridge pot (inner, port 80 exported as 8080), both running."""
+
+    def __init__(self) -> None:
+        super().__init__("pot")
+
+    def __enter__(self) -> Host:
+        super().__enter__()
+        self.alias = "10.199.0." + str(100 + int(self.address.rpartition(".")[2]))
+        script = f"""set -e
+            pot create -p web -t single -b 13.2 -N alias -i 'vtnet0|{self.alias}'
+            pot set-attr -p web -A start-at-boot -V YES
+            pot create -p inner -t single -b 13.2 -N public-bridge
+            pot export-ports -p inner -e 80:8080
+            sysrc pot_enable=YES
+            pot start web
+            pot start inner"""
+        done = self.run(script)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self
+
+    def out(self, command: str) -> str:
+        """Standard output of a command that must succeed."""
+        done = self.run(command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def serve(self, pot: str, address: str, port: int) -> subprocess.Popen:
+        """A server in a pot that answers one connection with (its own address, the peer's)."""
+        argv = [str(replay.DOUBLE), "exec", self.name, "--", "jexec", pot, PYTHON, "-c", SERVER, address, str(port)]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while f":{port} " not in self.out(f"jexec {pot} sockstat -4l") and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return process
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Host]:
+    """One double for the whole file."""
+    with Host() as machine:
+        yield machine
+
+
+def ask(address: str, port: int) -> str:
+    """What a server in a pot answers the Linux machine."""
+    with socket.create_connection((address, port), 5) as connection:
+        return connection.recv(99).decode()
+
+
+def test_loopback_of_an_alias_pot_is_its_address(host: Host) -> None:
+    """A server on 127.0.0.1 is reachable from outside, as in every FreeBSD jail without a stack of its own."""
+    server = host.serve("web", "127.0.0.1", 8008)
+    assert ask(host.alias, 8008).startswith(f"('{host.alias}', ")
+    assert server.wait(10) == 0
+
+
+def test_inside_an_alias_pot_loopback_still_connects(host: Host) -> None:
+    """127.0.0.1 leads to what listens on all addresses, which are one."""
+    server = host.serve("web", "0.0.0.0", 8009)
+    assert host.out(f"jexec web {PYTHON} -c '{CLIENT}' 127.0.0.1 8009").strip() == f"('{host.alias}', '{host.alias}')"
+    assert server.wait(10) == 0
+
+
+def test_no_ipv6_sockets_without_an_ipv6_address(host: Host) -> None:
+    """socket(AF_INET6) fails in an ipv4 pot."""
+    done = host.run(f"jexec web {PYTHON} -c 'import socket; socket.socket(socket.AF_INET6)'")
+    assert "Address family not supported" in done.stderr
+
+
+def test_exported_port(host: Host) -> None:
+    """The host's port leads into the bridge pot, which sees who asks."""
+    server = host.serve("inner", "0.0.0.0", 80)
+    assert ask(host.address, 8080) == "('0.0.0.0', '10.199.0.1')"
+    assert server.wait(10) == 0
+
+
+def test_binary_streams(host: Host) -> None:
+    """jexec passes every byte in both directions."""
+    data = os.urandom(16 << 20)
+    argv = [str(replay.DOUBLE), "exec", host.name, "--", "jexec", "-l", "web", "/bin/sh", "-c", "cat > /root/big; cat /root/big; rm /root/big"]
+    done = subprocess.run(argv, input=data, capture_output=True, check=True)
+    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_killed_jexec_takes_its_command_along(host: Host) -> None:
+    """As on FreeBSD, where jexec becomes the command."""
+    host.out("jexec web sleep 4711 & sleep 1; kill -9 $!; sleep 0.5; ! jexec web pgrep -f 'sleep 4711'")
+
+
+def test_quota_is_a_limit(host: Host) -> None:
+    """Writing beyond it fails, raising it helps at once, and what pots have mounted stays mounted."""
+    host.out("zfs create -o mountpoint=/mnt/data zroot/data && echo kept > /mnt/data/f && pot mount-in -p web -m /mnt -d /mnt/data")
+    host.out("zfs set quota=8M zroot/data")
+    assert host.out("jexec web cat /mnt/f") == "kept\n"
+    done = host.run("jexec web dd if=/dev/zero of=/mnt/big bs=1M count=16")
+    assert done.returncode and "No space left" in done.stderr
+    host.out("zfs set quota=32M zroot/data && jexec web dd if=/dev/zero of=/mnt/big bs=1M count=16")
+    done = host.run("zfs set quota=1M zroot/data")
+    assert (done.returncode, done.stderr) == (1, "cannot set property for 'zroot/data': size is less than current used or reserved space\n")
+
+
+def test_nullfs_stays_within_its_file_system(host: Host) -> None:
+    """A dataset below a mounted directory is not part of it."""
+    host.out("zfs create -o mountpoint=/mnt/outer zroot/outer && zfs create zroot/outer/deep && touch /mnt/outer/deep/x")
+    host.out("mkdir -p /mnt/view && mount_nullfs /mnt/outer /mnt/view")
+    assert host.out("ls /mnt/view/deep; umount /mnt/view") == ""
+
+
+def test_send_and_receive(host: Host) -> None:
+    """A dataset can be moved."""
+    host.out("zfs create zroot/src && echo one > /zroot/src/f && zfs snapshot zroot/src@a && zfs send zroot/src@a | zfs receive zroot/dst")
+    assert host.out("cat /zroot/dst/f; zfs list -H -o name -t snapshot -r zroot/dst") == "one\nzroot/dst@a\n"
+
+
+def test_image_round_trip(host: Host) -> None:
+    """export and import keep the files; the host's name appears twice in the new one."""
+    host.out("pot create -p tpl -t single -b 13.2 && echo mark > /opt/pot/jails/tpl/m/root/mark && pot snapshot -p tpl && mkdir -p /root/images")
+    host.out("pot export -p tpl -t 1.0 -D /root/images && pot import -p tpl -t 1.0 -U file:///root/images")
+    assert host.out("cat /opt/pot/jails/tpl_1_0/m/root/mark; grep hostname /opt/pot/jails/tpl_1_0/conf/pot.conf") == (
+        'mark\nhost.hostname="tpl_1_0.fbsd1.example.test.fbsd1.example.test"\n'
+    )
+
+
+def test_an_import_that_fails_is_reported_as_success(host: Host) -> None:
+    """zfs receive fails, pot import returns 0 and there is no pot."""
+    host.out("mkdir -p /.double/run/faults && touch /.double/run/faults/zfs-receive")
+    try:
+        done = host.run("pot destroy -p tpl_1_0; pot import -p tpl -t 1.0 -U file:///root/images")
+    finally:
+        host.out("rm /.double/run/faults/zfs-receive")
+    assert done.returncode == 0 and host.run("pot info -qp tpl_1_0").returncode == 1
+
+
+def test_a_start_that_is_killed_gets_stuck(host: Host) -> None:
+    """Neither start nor stop works then, destroy -F does."""
+    host.out("printf '#!/bin/sh\\nsleep 5\\n' > /root/hook && chmod +x /root/hook && pot create -p stuck -t single -b 13.2 && pot set-hook -p stuck -s /root/hook")
+    host.run("pot start stuck & sleep 1.5; kill -9 $!")
+    assert host.out("cat /tmp/pot_status_stuck") == "pot.status=starting,\n"
+    assert host.run("pot start stuck").stdout == "###>  pot stuck is already starting\n"
+    assert host.run("pot stop stuck").returncode == 1
+    host.out("pot destroy -Fp stuck && ! mount -p | grep stuck")
+
+
+def test_reboot_starts_what_starts_at_boot(host: Host) -> None:
+    """And leaves the others alone; the alias answers again."""
+    subprocess.run([str(replay.DOUBLE), "reboot", host.name], check=True)
+    assert host.out("jls -q name") == "web\n"
+    assert f"inet {host.alias} netmask 0xffffffff" in host.out("ifconfig vtnet0 inet")
+    assert host.out("jexec web cat /mnt/f") == "kept\n"
