@@ -99,6 +99,7 @@ class Homeserver:
         elif address:
             self.session.headers["Host"] = parts.netloc
             self.base_url = "http://%s%s" % (address, ":%d" % parts.port if parts.port else "")
+        self.federation_url = "%s://%s:%d" % (self.scheme, self.host if self.scheme == "https" else self.address, federation_port)
         self.token = None
         self.user_id = None
 
@@ -199,7 +200,7 @@ class Homeserver:
 
     def federation_key(self):
         """(key id, public key as Base64) of the server's signing key, after its signature was verified, from the federation port."""
-        document = self.call("GET", "%s://%s:%d/_matrix/key/v2/server" % (self.scheme, self.host, self.federation_port)).json()
+        document = self.call("GET", self.federation_url + "/_matrix/key/v2/server").json()
         require(document["server_name"] == self.server_name, "the key document is for %s" % document["server_name"])
         require(document["valid_until_ts"] > time.time() * 1000, "the key document has expired")
         signatures = document.pop("signatures")[self.server_name]

@@ -599,9 +599,10 @@ def main(argv):
     try:
         if arguments.command == "prepare":
             given = json.load(sys.stdin)
-            take_settings(arguments.config, given["settings"], arguments.check)
             print("nginx: " + run("nginx", "-v").stderr.rpartition("/")[2].split()[0])
             Tls(given["settings"], arguments.check).prepare(given["pair"])
+            # Only now: what cron does goes on as before if the new settings do not work out.
+            take_settings(arguments.config, given["settings"], arguments.check)
         else:
             with open(arguments.config, encoding="utf-8") as stream:
                 getattr(Tls(json.load(stream), arguments.check), arguments.command)()
