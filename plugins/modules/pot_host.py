@@ -139,6 +139,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils import _pot, _pot_host, _zfs
 
 POT = "/usr/local/bin/pot"
+RC_SCRIPT = "/usr/local/etc/rc.d/pot"
 CONFIGURATION = "/usr/local/etc/pot/pot.conf"
 DEFAULT_CONFIGURATION = "/usr/local/etc/pot/pot.default.conf"
 MANIFESTS = "/usr/local/share/freebsd/MANIFESTS"
@@ -308,6 +309,9 @@ def main():
     host.check_mounts()
     host.configure()
     if host.installed:
+        if not os.access(RC_SCRIPT, os.X_OK):
+            # A pot that came from its repository instead of a package; its pots work, until the machine is rebooted.
+            module.warn("%s is missing, so that no pot starts at boot: install the package pot" % RC_SCRIPT)
         host.initialise()
     result = host.facts()
     module.exit_json(changed=host.changed, diff=host.diff, actions=host.actions, initialised=host.installed and host.initialised(), **result)
