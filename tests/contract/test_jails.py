@@ -103,7 +103,18 @@ def test_exported_port(host: Host) -> None:
 def test_binary_streams(host: Host) -> None:
     """jexec passes every byte in both directions."""
     data = os.urandom(16 << 20)
-    argv = [str(replay.DOUBLE), "exec", host.name, "--", "jexec", "-l", "web", "/bin/sh", "-c", "cat > /root/big; cat /root/big; rm /root/big"]
+    argv = [
+        str(replay.DOUBLE),
+        "exec",
+        host.name,
+        "--",
+        "jexec",
+        "-l",
+        "web",
+        "/bin/sh",
+        "-c",
+        "cat > /root/big; cat /root/big; rm /root/big",
+    ]
     done = subprocess.run(argv, input=data, capture_output=True, check=True)
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(data).digest()
 
@@ -140,7 +151,9 @@ def test_send_and_receive(host: Host) -> None:
 
 def test_image_round_trip(host: Host) -> None:
     """export and import keep the files; the host's name appears twice in the new one."""
-    host.out("pot create -p tpl -t single -b 13.2 && echo mark > /opt/pot/jails/tpl/m/root/mark && pot snapshot -p tpl && mkdir -p /root/images")
+    host.out(
+        "pot create -p tpl -t single -b 13.2 && echo mark > /opt/pot/jails/tpl/m/root/mark && pot snapshot -p tpl && mkdir -p /root/images"
+    )
     host.out("pot export -p tpl -t 1.0 -D /root/images && pot import -p tpl -t 1.0 -U file:///root/images")
     assert host.out("cat /opt/pot/jails/tpl_1_0/m/root/mark; grep hostname /opt/pot/jails/tpl_1_0/conf/pot.conf") == (
         'mark\nhost.hostname="tpl_1_0.fbsd1.example.test.fbsd1.example.test"\n'
@@ -159,7 +172,9 @@ def test_an_import_that_fails_is_reported_as_success(host: Host) -> None:
 
 def test_a_start_that_is_killed_gets_stuck(host: Host) -> None:
     """Neither start nor stop works then, destroy -F does."""
-    host.out("printf '#!/bin/sh\\nsleep 5\\n' > /root/hook && chmod +x /root/hook && pot create -p stuck -t single -b 13.2 && pot set-hook -p stuck -s /root/hook")
+    host.out(
+        "printf '#!/bin/sh\\nsleep 5\\n' > /root/hook && chmod +x /root/hook && pot create -p stuck -t single -b 13.2 && pot set-hook -p stuck -s /root/hook"
+    )
     host.run("pot start stuck & sleep 1.5; kill -9 $!")
     assert host.out("cat /tmp/pot_status_stuck") == "pot.status=starting,\n"
     assert host.run("pot start stuck").stdout == "###>  pot stuck is already starting\n"
