@@ -167,7 +167,9 @@ def _become_init(name: str, path: str, hostname: str, release: str, sender: int,
 # ---------------------------------------------------------------- entering
 
 
-def enter(jail: dict, argv: list[str], environment: dict[str, str], directory: str = "/", uid: int = 0, gid: int = 0, groups=(0, 5), complain=None) -> int:
+def enter(
+    jail: dict, argv: list[str], environment: dict[str, str], directory: str = "/", uid: int = 0, gid: int = 0, groups=(0, 5), complain=None
+) -> int:
     """Run a command in the jail with the caller's standard streams; returns its exit code (128+N: ended by signal N).
 
     complain(problem): called in the child when the command cannot be executed; the code is 1 then, as jexec's is.
@@ -192,10 +194,23 @@ def enter(jail: dict, argv: list[str], environment: dict[str, str], directory: s
     return code if code >= 0 else 128 - code
 
 
-def spawn(jail: dict, argv: list[str], environment: dict[str, str], directory: str = "/", uid: int = 0, gid: int = 0, groups=(0, 5), complain=None, detached: bool = False) -> int:
+def spawn(
+    jail: dict,
+    argv: list[str],
+    environment: dict[str, str],
+    directory: str = "/",
+    uid: int = 0,
+    gid: int = 0,
+    groups=(0, 5),
+    complain=None,
+    detached: bool = False,
+) -> int:
     """Start a command in the jail and return its pid as the host sees it."""
     pid = jail["pid"]
-    handles = [(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY), flag) for kind, flag in (("uts", NEWUTS), ("ipc", NEWIPC), ("net", NEWNET), ("mnt", NEWNS))]
+    handles = [
+        (os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY), flag)
+        for kind, flag in (("uts", NEWUTS), ("ipc", NEWIPC), ("net", NEWNET), ("mnt", NEWNS))
+    ]
     pid_namespace = os.open(f"/proc/{pid}/ns/pid", os.O_RDONLY)
     root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY)
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
@@ -262,7 +277,12 @@ def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
         return False
     name, jail = found
     if stop:
-        clean = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin", "HOME": "/root", "USER": "root", "SHELL": "/bin/csh"}
+        clean = {
+            "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin",
+            "HOME": "/root",
+            "USER": "root",
+            "SHELL": "/bin/csh",
+        }
         enter(jail, stop, clean)
     inmates = processes(jail)
     for pid in inmates:

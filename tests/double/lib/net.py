@@ -270,7 +270,9 @@ def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool) -> str | 
 def bridge_with(address: str) -> str | None:
     """The bridge that bears this address."""
     for interface in interfaces():
-        if interface.get("linkinfo", {}).get("info_kind") == "bridge" and any(entry.get("local") == address for entry in interface["addr_info"]):
+        if interface.get("linkinfo", {}).get("info_kind") == "bridge" and any(
+            entry.get("local") == address for entry in interface["addr_info"]
+        ):
             return interface["ifname"]
     return None
 
@@ -294,7 +296,9 @@ def bridge_up(gateway: str, network: str, uplink: str) -> str:
 
 def networks_of(nic: str) -> list[str]:
     """The IPv4 networks a NIC is in."""
-    found = [entry for interface in interfaces() if interface["ifname"] == nic for entry in interface["addr_info"] if entry["family"] == "inet"]
+    found = [
+        entry for interface in interfaces() if interface["ifname"] == nic for entry in interface["addr_info"] if entry["family"] == "inet"
+    ]
     return [str(ipaddress.ip_interface(f"{entry['local']}/{entry['prefixlen']}").network) for entry in found]
 
 
@@ -333,7 +337,23 @@ def redirect(pot: str, uplink: str, rules: list[tuple[str, int, str, int]]) -> N
     chain = anchor(pot)
     run(IPTABLES, "-t", "nat", "-N", chain)
     for protocol, host_port, address, port in rules:
-        run(IPTABLES, "-t", "nat", "-A", chain, "-i", uplink, "-p", protocol, "--dport", str(host_port), "-j", "DNAT", "--to-destination", f"{address}:{port}")
+        run(
+            IPTABLES,
+            "-t",
+            "nat",
+            "-A",
+            chain,
+            "-i",
+            uplink,
+            "-p",
+            protocol,
+            "--dport",
+            str(host_port),
+            "-j",
+            "DNAT",
+            "--to-destination",
+            f"{address}:{port}",
+        )
     run(IPTABLES, "-t", "nat", "-A", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", chain)
     with shared.editing(shared.RUN + "/redirects.json", {}) as table:
         table[pot] = rules

@@ -121,7 +121,14 @@ class Settings(dict):
         super().__init__(DEFAULTS)
         files = [f"{PREFIX}/etc/pot/pot.default.conf", f"{PREFIX}/etc/pot/pot.conf"]
         script = "".join(f"[ ! -r {path} ] || . {path}\n" for path in files) + "set\n"
-        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, stdin=subprocess.DEVNULL, env={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin"}, check=False)
+        done = subprocess.run(
+            ["/bin/sh", "-c", script],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin"},
+            check=False,
+        )
         for match in re.finditer(r"^(POT_\w+)=('(?:[^']|'\\''|'\"'\"')*'|.*)$", done.stdout, re.M):
             value = match.group(2)
             if value.startswith("'") and value.endswith("'") and len(value) > 1:
@@ -204,7 +211,11 @@ def is_pot(pot: str, quiet: str | None = "") -> bool:
             error(f"Pot {pot} not found", quiet)
         return False
     level_multi = var(pot, "pot.type") != "single"
-    if not os.path.isdir(root_of(pot)) or not os.access(conf_of(pot), os.R_OK) or (level_multi and not os.access(directory(pot) + "/conf/fscomp.conf", os.R_OK)):
+    if (
+        not os.path.isdir(root_of(pot))
+        or not os.access(conf_of(pot), os.R_OK)
+        or (level_multi and not os.access(directory(pot) + "/conf/fscomp.conf", os.R_OK))
+    ):
         if quiet is not None:
             error(f"Some component of the pot {pot} is missing", quiet)
         return False
@@ -372,7 +383,13 @@ def status(pot: str) -> tuple[str, str]:
 
 def set_status(pot: str, wanted: str, interfaces: str | None = None) -> int:
     """0 done, 1 refused, 2 it is that state already."""
-    allowed = {"starting": ("", "stopped"), "started": ("starting",), "doa": ("starting",), "stopping": ("started", "doa", "stopped"), "stopped": ("stopping",)}
+    allowed = {
+        "starting": ("", "stopped"),
+        "started": ("starting",),
+        "doa": ("starting",),
+        "stopping": ("started", "doa", "stopped"),
+        "stopped": ("stopping",),
+    }
     with Lock(f"{settings.tmp}/pot-lock-{pot}"):
         state, known = status(pot)
         if state == wanted and wanted != "stopped":
@@ -645,7 +662,12 @@ def show_datasets(pot: str) -> None:
 def show_snapshots(pot: str) -> None:
     say("\tsnapshots:")
     known = datasets()
-    names = [f"{name}@{tag}" for name in [dataset(pot)] + [key for key in sorted(known) if key.startswith(dataset(pot) + "/")] if name in known for tag in known[name]["snaps"]]
+    names = [
+        f"{name}@{tag}"
+        for name in [dataset(pot)] + [key for key in sorted(known) if key.startswith(dataset(pot) + "/")]
+        if name in known
+        for tag in known[name]["snaps"]
+    ]
     for name in names or ["no snapshots"]:
         say(f"\t\t{name}")
 
@@ -665,7 +687,12 @@ def environment_lines(pot: str) -> list[str]:
         lines.append(f"export _POT_BRIDGE={var(pot, 'bridge')}")
     if kind == "alias":
         nic = nic if bar else settings["POT_EXTIF"]
-        lines += [f"export _POT_IP_0={plain}", f"export _POT_NIC_0={nic}", "export _POT_IP_LIST=_POT_IP_0", "export _POT_NIC_LIST=_POT_NIC_0"]
+        lines += [
+            f"export _POT_IP_0={plain}",
+            f"export _POT_NIC_0={nic}",
+            "export _POT_IP_LIST=_POT_IP_0",
+            "export _POT_NIC_LIST=_POT_NIC_0",
+        ]
     found = jaillib.find(pot)
     if found and found[0] == pot:
         lines.append(f"export _POT_JID={found[1]['jid']}")
@@ -687,7 +714,12 @@ def cmd_info(args: list[str]) -> int:
                 error(f"NO {bridge} is not a bridge")
             raise usage("info")
         if not quiet:
-            for line in (f"bridge name : {bridge}", f"\tgateway: {bridge_var(bridge, 'gateway')}", f"\tnetwork: {bridge_var(bridge, 'net')}", "\tpots:"):
+            for line in (
+                f"bridge name : {bridge}",
+                f"\tgateway: {bridge_var(bridge, 'gateway')}",
+                f"\tnetwork: {bridge_var(bridge, 'net')}",
+                "\tpots:",
+            ):
                 say(line)
             for name in all_pots():
                 if var(name, "bridge") == bridge:
@@ -882,7 +914,16 @@ def cmd_show(args: list[str]) -> int:
             rules = net.redirects().get(name, [])
             if rules:
                 say("\n\tNetwork port redirection")
-                host = next((entry["local"] for each in net.interfaces() if each["ifname"] == settings["POT_EXTIF"] for entry in each["addr_info"] if entry["family"] == "inet"), "")
+                host = next(
+                    (
+                        entry["local"]
+                        for each in net.interfaces()
+                        if each["ifname"] == settings["POT_EXTIF"]
+                        for entry in each["addr_info"]
+                        if entry["family"] == "inet"
+                    ),
+                    "",
+                )
                 for _, host_port, address, port in rules:
                     say(f"\t\t{host} port {host_port} -> {address} port {port}")
     return 0
@@ -901,7 +942,10 @@ def cmd_get_rss(args: list[str]) -> int:
         return 1
     virtual, resident, ticks = memory_of(pot)
     if has(found, "J"):
-        say('{ "ResourceUsage": { "MemoryStats": { "RSS" : %d, "Swap" : 0 }, "CpuStats": { "TotalTicks": %.3f, "Percent": %d } } } ' % (resident, ticks * 20.0, 0))
+        say(
+            '{ "ResourceUsage": { "MemoryStats": { "RSS" : %d, "Swap" : 0 }, "CpuStats": { "TotalTicks": %.3f, "Percent": %d } } } '
+            % (resident, ticks * 20.0, 0)
+        )
         return 0
     say(f"Resource usage by the pot {pot}")
     say(f"\tcpu time (ticks spent) : {ticks}")
@@ -1013,7 +1057,9 @@ def cmd_init(args: list[str]) -> int:
     if system:
         shutil.copyfile("/etc/rc.conf", "/etc/rc.conf.bkp-pot")
         sys.stdout.flush()
-        subprocess.run(["/usr/sbin/sysrc", f"syslogd_flags=-b 127.0.0.1 -b {settings['POT_GATEWAY']} -a {settings['POT_NETWORK']}"], check=False)
+        subprocess.run(
+            ["/usr/sbin/sysrc", f"syslogd_flags=-b 127.0.0.1 -b {settings['POT_GATEWAY']} -a {settings['POT_NETWORK']}"], check=False
+        )
     if pf_file is None:
         done = subprocess.run(["/usr/sbin/sysrc", "-n", "pf_rules"], capture_output=True, text=True, check=False)
         pf_file = done.stdout.strip() or "/etc/pf.conf"
@@ -1107,7 +1153,10 @@ def cmd_create_base(args: list[str]) -> int:
     base = f"{settings.zfs}/bases/{name}"
     info(f"Create the zfs datasets for base release {base}")
     for part in ("", "/usr.local", "/custom"):
-        if not zfs_create(base + part, **({"mountpoint": f"{settings.fs}/bases/{name}{'/usr/local' if part == '/usr.local' else '/opt/custom'}"} if part else {})):
+        if not zfs_create(
+            base + part,
+            **({"mountpoint": f"{settings.fs}/bases/{name}{'/usr/local' if part == '/usr.local' else '/opt/custom'}"} if part else {}),
+        ):
             return 1
     tree = f"{settings.fs}/bases/{name}"
     build_tree(tree, release)
@@ -1156,7 +1205,12 @@ def hostname_for(pot: str) -> str:
 def cmd_create(args: list[str]) -> int:
     found, _ = options("create", args)
     pot, kind, base, source = last(found, "p"), last(found, "t", "multi"), last(found, "b"), last(found, "P")
-    network, bridge, stack, dns = last(found, "N", "inherit"), last(found, "B"), last(found, "S") or settings["POT_NETWORK_STACK"], last(found, "d", "inherit")
+    network, bridge, stack, dns = (
+        last(found, "N", "inherit"),
+        last(found, "B"),
+        last(found, "S") or settings["POT_NETWORK_STACK"],
+        last(found, "d", "inherit"),
+    )
     level = last(found, "l")
     addresses = [value for letter, value in found if letter == "i"]
     flavours = [value for letter, value in found if letter == "f"]
@@ -1261,7 +1315,9 @@ def quiet_crontab(root: str) -> None:
         with open(path, encoding="utf-8") as stream:
             lines = stream.readlines()
         with open(path, "w", encoding="utf-8") as stream:
-            stream.writelines("#" + line if re.search(r"save-entropy|adjkerntz", line) and not line.startswith("#") else line for line in lines)
+            stream.writelines(
+                "#" + line if re.search(r"save-entropy|adjkerntz", line) and not line.startswith("#") else line for line in lines
+            )
 
 
 def network_address(network: str, addresses: list[str], bridge: str, stack: str) -> str:
@@ -1277,7 +1333,11 @@ def network_address(network: str, addresses: list[str], bridge: str, stack: str)
                 error("-i auto not usable with network type alias - a real IP address has to be provided")
                 raise Exit(1)
             plain = text.rpartition("|")[2]
-            if not valid_address(plain) or (stack == "ipv4" and not valid_address(plain, 4)) or (stack == "ipv6" and not valid_address(plain, 6)):
+            if (
+                not valid_address(plain)
+                or (stack == "ipv4" and not valid_address(plain, 4))
+                or (stack == "ipv6" and not valid_address(plain, 6))
+            ):
                 error(f"The {text} IP is not valid - run potnet validate -H {plain} for more information")
                 raise Exit(1)
         return " ".join(addresses)
@@ -1354,7 +1414,9 @@ def network_lines(network: str, address: str, bridge: str) -> list[str]:
     return lines
 
 
-def write_conf(pot: str, kind: str, level: str, base: str, source: str, network: str, address: str, bridge: str, stack: str, dns: str) -> None:
+def write_conf(
+    pot: str, kind: str, level: str, base: str, source: str, network: str, address: str, bridge: str, stack: str, dns: str
+) -> None:
     release = base
     if kind == "multi":
         try:
@@ -1549,7 +1611,12 @@ def cmd_clone(args: list[str]) -> int:
     os.makedirs(directory(pot) + "/conf", exist_ok=True)
     dropped = ("host.hostname=", "bridge=", "ip=", "vnet=", "network_type=", "pot.stack=", "pot.dns=")
     lines = [line for line in lines_of(source) if not line.startswith(dropped)]
-    lines += [f'host.hostname="{hostname_for(pot)}"', f"pot.stack={stack}", *network_lines(network, address, bridge), f"pot.dns={dns.partition(':')[0]}"]
+    lines += [
+        f'host.hostname="{hostname_for(pot)}"',
+        f"pot.stack={stack}",
+        *network_lines(network, address, bridge),
+        f"pot.dns={dns.partition(':')[0]}",
+    ]
     write_lines(pot, lines)
     normalise_mounts(source)
     with open(fscomp_path(source), encoding="utf-8") as stream:
@@ -1672,7 +1739,12 @@ def remove_pot(pot: str, force: bool) -> bool:
     # what a start or mount-in that was cut off has left behind must not be reached by rm -rf
     state = zfs.load()
     below = [name for name in zfs.children(state, dataset(pot))] if dataset(pot) in state["datasets"] else []
-    clones = any(zfs.clones_of(state, f"{name}@{tag}") for name in [dataset(pot), *below] if name in state["datasets"] for tag in state["datasets"][name]["snaps"])
+    clones = any(
+        zfs.clones_of(state, f"{name}@{tag}")
+        for name in [dataset(pot), *below]
+        if name in state["datasets"]
+        for tag in state["datasets"][name]["snaps"]
+    )
     if not clones:
         for entry in reversed(mounttable.below(root_of(pot))):
             if entry["fstype"] != "zfs":
@@ -1710,7 +1782,11 @@ def cmd_rename(args: list[str]) -> int:
         with open(fscomp_path(old), "w", encoding="utf-8") as stream:
             stream.write(text)
     replace(old, "host.hostname", [f'"{new}.{socket.gethostname()}"'])
-    moved = {part: zfs.mountpoint(zfs.load(), f"{dataset(old)}/{part}") for part in ("usr.local", "custom") if f"{dataset(old)}/{part}" in datasets()}
+    moved = {
+        part: zfs.mountpoint(zfs.load(), f"{dataset(old)}/{part}")
+        for part in ("usr.local", "custom")
+        if f"{dataset(old)}/{part}" in datasets()
+    }
     try_zfs(zfs.rename, dataset(old), dataset(new), False, True, True, False)
     for part, where in moved.items():
         if where.startswith(before):
@@ -1943,7 +2019,9 @@ def run_jail(pot: str, kind: str) -> int:
                 tinirc += [f"ifconfig {interface}b inet {address} netmask {network.netmask}", f"route add default {gateway}"]
             else:
                 value = f"inet {address} netmask {network.netmask}" if not bridge else f"inet {address}/{network.prefixlen}"
-                append_rc_conf(pot, r"^ifconfig_epair[0-9]+[ab]=|^defaultrouter=", [f'ifconfig_{interface}b="{value}"', f'defaultrouter="{gateway}"'])
+                append_rc_conf(
+                    pot, r"^ifconfig_epair[0-9]+[ab]=|^defaultrouter=", [f'ifconfig_{interface}b="{value}"', f'defaultrouter="{gateway}"']
+                )
             rules = exported_ports(pot)
 
             def setup(pid: int) -> None:
@@ -2402,7 +2480,12 @@ def cmd_update_config(args: list[str]) -> int:
     for pot in names:
         lines = lines_of(pot)
         known = {line.partition("=")[0] for line in lines}
-        for key, value in (("pot.type", "multi"), ("pot.attr.early.start-at-boot", "NO"), ("pot.attr.no-tmpfs", "NO"), ("pot.stack", settings["POT_NETWORK_STACK"])):
+        for key, value in (
+            ("pot.type", "multi"),
+            ("pot.attr.early.start-at-boot", "NO"),
+            ("pot.attr.no-tmpfs", "NO"),
+            ("pot.stack", settings["POT_NETWORK_STACK"]),
+        ):
             if key not in known:
                 lines.append(f"{key}={value}")
         for name, (_, default) in JAIL_ATTRIBUTES.items():
@@ -2758,7 +2841,9 @@ def cmd_export(args: list[str]) -> int:
     info(f"exporting {pot} @ {snap} to {place}/{pot}_{tag}.xz")
     target = f"{place}/{pot}_{tag}.xz"
     sys.stdout.flush()
-    with open(target, "wb") as stream, subprocess.Popen(["/usr/bin/xz", f"-{level}", "-T", "0"], stdin=subprocess.PIPE, stdout=stream) as packer:
+    with open(target, "wb") as stream, subprocess.Popen(
+        ["/usr/bin/xz", f"-{level}", "-T", "0"], stdin=subprocess.PIPE, stdout=stream
+    ) as packer:
         sent = try_zfs(zfs.send, f"{name}@{snap}", True, True, None, packer.stdin)
         packer.stdin.close()
     origin = datasets()[name + "/m"]["origin"]
@@ -2792,7 +2877,12 @@ def fetch(url: str, target: str) -> bool:
 
 def cmd_import(args: list[str]) -> int:
     found, _ = options("import", args)
-    image, tag, url, key = last(found, "p"), last(found, "t"), last(found, "U"), last(found, "C") or settings["POT_DEFAULT_SIGNATURE_PUBKEY"]
+    image, tag, url, key = (
+        last(found, "p"),
+        last(found, "t"),
+        last(found, "U"),
+        last(found, "C") or settings["POT_DEFAULT_SIGNATURE_PUBKEY"],
+    )
     if not image:
         error("The pot name is mandatory")
         raise usage("import")
@@ -2903,7 +2993,14 @@ def cmd_prepare(args: list[str]) -> int:
                 argv += ["-" + letter, "inherit" if letter == "N" and network == "host" else value]
     if nested(argv) or not is_pot(pot, None):
         return 0 if not is_pot(pot, None) else 1
-    for name, value in (("persistent", "NO"), ("no-rc-script", "YES"), ("prunable", "YES"), ("localhost-tunnel", "YES"), ("no-etc-hosts", "YES"), ("no-tmpfs", "YES")):
+    for name, value in (
+        ("persistent", "NO"),
+        ("no-rc-script", "YES"),
+        ("prunable", "YES"),
+        ("localhost-tunnel", "YES"),
+        ("no-etc-hosts", "YES"),
+        ("no-tmpfs", "YES"),
+    ):
         nested(["set-attribute", "-p", pot, "-A", name, "-V", value])
     if last(found, "c"):
         nested(["set-cmd", "-p", pot, "-c", last(found, "c")])

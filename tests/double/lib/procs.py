@@ -18,7 +18,26 @@ OWN = "/.double/usr/bin/python3"
 class Process:
     """One process: numbers as in /proc/PID/stat, argv as FreeBSD would show it, jid and jail name (0, '' on the host)."""
 
-    __slots__ = ("pid", "ppid", "pgid", "sid", "tty", "state", "ticks", "start", "rss", "vsz", "nice", "uid", "gid", "argv", "comm", "jid", "jail", "threads")
+    __slots__ = (
+        "pid",
+        "ppid",
+        "pgid",
+        "sid",
+        "tty",
+        "state",
+        "ticks",
+        "start",
+        "rss",
+        "vsz",
+        "nice",
+        "uid",
+        "gid",
+        "argv",
+        "comm",
+        "jid",
+        "jail",
+        "threads",
+    )
 
 
 def _names(path: str) -> dict[int, str]:
@@ -70,8 +89,21 @@ def read(pid: int) -> Process | None:
     head, _, tail = text.rpartition(")")
     fields = tail.split()
     process = Process()
-    process.pid, process.state, process.ppid, process.pgid, process.sid, process.tty = pid, fields[0], int(fields[1]), int(fields[2]), int(fields[3]), int(fields[4])
-    process.ticks, process.nice, process.start, process.vsz, process.rss = int(fields[11]) + int(fields[12]), int(fields[16]), int(fields[19]), int(fields[20]), int(fields[21]) * 4096
+    process.pid, process.state, process.ppid, process.pgid, process.sid, process.tty = (
+        pid,
+        fields[0],
+        int(fields[1]),
+        int(fields[2]),
+        int(fields[3]),
+        int(fields[4]),
+    )
+    process.ticks, process.nice, process.start, process.vsz, process.rss = (
+        int(fields[11]) + int(fields[12]),
+        int(fields[16]),
+        int(fields[19]),
+        int(fields[20]),
+        int(fields[21]) * 4096,
+    )
     process.threads = int(fields[17])
     process.uid, process.gid = info.st_uid, info.st_gid
     comm = head.partition("(")[2]

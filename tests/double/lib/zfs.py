@@ -92,7 +92,10 @@ PROPERTIES = {
     "usedbyrefreservation": (None, "ro"),
     "logbias": ("latency", ("latency", "throughput")),
     "objsetid": (None, "ro"),
-    "dedup": ("off", ("on", "off", "verify", "sha256", "sha256,verify", "sha512", "sha512,verify", "skein", "skein,verify", "edonr,verify")),
+    "dedup": (
+        "off",
+        ("on", "off", "verify", "sha256", "sha256,verify", "sha512", "sha512,verify", "skein", "skein,verify", "edonr,verify"),
+    ),
     "mlslabel": ("none", "text"),
     "sync": ("standard", ("standard", "always", "disabled")),
     "dnodesize": ("legacy", ("legacy", "auto", "1k", "2k", "4k", "8k", "16k")),
@@ -575,7 +578,9 @@ def unmount(dataset: str, force: bool = False) -> bool:
         return False
     path = entry["path"]
     above = [other for other in mounttable.below(path) if other["path"] != path]
-    users = [other for other in mounttable.load() if other["fstype"] == "nullfs" and (other["device"] + "/").startswith(path.rstrip("/") + "/")]
+    users = [
+        other for other in mounttable.load() if other["fstype"] == "nullfs" and (other["device"] + "/").startswith(path.rstrip("/") + "/")
+    ]
     if not force and (above or users):
         raise ZfsError(f"cannot unmount '{path}': pool or dataset is busy")
     if force:
@@ -687,7 +692,9 @@ def apply_quota(state: dict, dataset: str) -> None:
         shutil.rmtree(old)
         _image_up(state, dataset)
         if where:
-            again = [entry for entry in mounttable.load() if entry["fstype"] == "nullfs" and (entry["device"] + "/").startswith(where + "/")]
+            again = [
+                entry for entry in mounttable.load() if entry["fstype"] == "nullfs" and (entry["device"] + "/").startswith(where + "/")
+            ]
             mounts.umount(where, mounts.MNT_DETACH)
             attach(files, where, _options(state, dataset)[1])
             for entry in again:
@@ -787,7 +794,10 @@ def create(dataset: str, options: dict[str, str], parents: bool = False, mountin
                 try:
                     mount(state, name)
                 except OSError as error:
-                    print(f"cannot mount '{mountpoint(state, name)}': {error.strerror}\nfilesystem successfully created, but not mounted", file=sys.stderr)
+                    print(
+                        f"cannot mount '{mountpoint(state, name)}': {error.strerror}\nfilesystem successfully created, but not mounted",
+                        file=sys.stderr,
+                    )
 
 
 def _copy(source: str, target: str) -> None:
@@ -801,12 +811,23 @@ def snapshot(names: list[str], recursive: bool, options: dict[str, str]) -> None
         for name in names:
             dataset, _, tag = name.partition("@")
             if not tag or not SNAPSHOT_NAME.match(tag):
-                raise ZfsError(f"cannot create snapshot '{name}': invalid character in name" if tag else f"cannot create snapshot '{name}': missing '@' delimiter in snapshot name")
+                raise ZfsError(
+                    f"cannot create snapshot '{name}': invalid character in name"
+                    if tag
+                    else f"cannot create snapshot '{name}': missing '@' delimiter in snapshot name"
+                )
             if dataset not in state["datasets"]:
-                raise ZfsError(f"cannot open '{dataset}': dataset does not exist" if not recursive else f"cannot open '{dataset}': dataset does not exist")
+                raise ZfsError(
+                    f"cannot open '{dataset}': dataset does not exist"
+                    if not recursive
+                    else f"cannot open '{dataset}': dataset does not exist"
+                )
             for each in [dataset] + (children(state, dataset) if recursive else []):
                 if tag in state["datasets"][each]["snaps"]:
-                    raise ZfsError(f"cannot create snapshot '{each}@{tag}': dataset already exists" + ("\nno snapshots were created" if recursive else ""))
+                    raise ZfsError(
+                        f"cannot create snapshot '{each}@{tag}': dataset already exists"
+                        + ("\nno snapshots were created" if recursive else "")
+                    )
                 todo.append((each, tag))
         props = {}
         for key, value in options.items():
@@ -817,7 +838,13 @@ def snapshot(names: list[str], recursive: bool, options: dict[str, str]) -> None
             os.makedirs(data_of(dataset) + "/=snap", exist_ok=True)
             _copy(files_of(dataset), snapshot_files(dataset, tag))
             txg, objset = next_ids(state)
-            state["datasets"][dataset]["snaps"][tag] = {"created": int(time.time()), "guid": _guid(), "txg": txg, "objset": objset, "props": dict(props)}
+            state["datasets"][dataset]["snaps"][tag] = {
+                "created": int(time.time()),
+                "guid": _guid(),
+                "txg": txg,
+                "objset": objset,
+                "props": dict(props),
+            }
 
 
 def empty(path: str) -> None:
@@ -839,17 +866,27 @@ def rollback(name: str, newer: bool, clones: bool, force: bool) -> None:
     dataset, _, tag = name.partition("@")
     with edit() as state:
         if not tag:
-            raise ZfsError(f"cannot open '{name}': dataset does not exist" if dataset not in state["datasets"] else f"cannot open '{name}': operation not applicable to datasets of this type")
+            raise ZfsError(
+                f"cannot open '{name}': dataset does not exist"
+                if dataset not in state["datasets"]
+                else f"cannot open '{name}': operation not applicable to datasets of this type"
+            )
         need(state, dataset)
         need(state, name)
         tags = list(state["datasets"][dataset]["snaps"])
         later = tags[tags.index(tag) + 1 :]
         if later and not (newer or clones):
             listing = "".join(f"\n{dataset}@{other}" for other in later)
-            raise ZfsError(f"cannot rollback to '{name}': more recent snapshots or bookmarks exist\nuse '-r' to force deletion of the following snapshots and bookmarks:{listing}")
+            raise ZfsError(
+                f"cannot rollback to '{name}': more recent snapshots or bookmarks exist\n"
+                f"use '-r' to force deletion of the following snapshots and bookmarks:{listing}"
+            )
         dependents = [clone for other in later for clone in clones_of(state, f"{dataset}@{other}")]
         if dependents and not clones:
-            raise ZfsError(f"cannot rollback to '{name}': clones of previous snapshots exist\nuse '-R' to force deletion of the following clones and dependents:\n" + "\n".join(dependents))
+            raise ZfsError(
+                f"cannot rollback to '{name}': clones of previous snapshots exist\nuse '-R' to force deletion of the following clones and dependents:\n"
+                + "\n".join(dependents)
+            )
         for clone in dependents:
             _remove(state, clone, True)
         for other in later:
@@ -892,15 +929,27 @@ def destroy(name: str, recursive: bool, dependents: bool, force: bool) -> None:
             listing += [each] + [f"{each}@{tag}" for tag in state["datasets"][each]["snaps"]]
         if listing and not (recursive or dependents):
             if clones:
-                raise ZfsError(f"cannot destroy '{dataset}': filesystem has dependent clones\nuse '-R' to destroy the following datasets:\n" + "\n".join(clones + listing))
-            raise ZfsError(f"cannot destroy '{dataset}': filesystem has children\nuse '-r' to destroy the following datasets:\n" + "\n".join(listing))
+                raise ZfsError(
+                    f"cannot destroy '{dataset}': filesystem has dependent clones\nuse '-R' to destroy the following datasets:\n"
+                    + "\n".join(clones + listing)
+                )
+            raise ZfsError(
+                f"cannot destroy '{dataset}': filesystem has children\nuse '-r' to destroy the following datasets:\n" + "\n".join(listing)
+            )
         if clones and not dependents:
-            raise ZfsError(f"cannot destroy '{dataset}': filesystem has dependent clones\nuse '-R' to destroy the following datasets:\n" + "\n".join(clones))
+            raise ZfsError(
+                f"cannot destroy '{dataset}': filesystem has dependent clones\nuse '-R' to destroy the following datasets:\n"
+                + "\n".join(clones)
+            )
         everything = []
         for clone in clones:
             everything += [clone] + children(state, clone)
         if "/" not in dataset:
-            raise ZfsError(f"cannot destroy '{dataset}': operation does not apply to pools\nuse 'zfs destroy -r {dataset}' to destroy all datasets in the pool\nuse 'zpool destroy {dataset}' to destroy the pool itself")
+            raise ZfsError(
+                f"cannot destroy '{dataset}': operation does not apply to pools\n"
+                f"use 'zfs destroy -r {dataset}' to destroy all datasets in the pool\n"
+                f"use 'zpool destroy {dataset}' to destroy the pool itself"
+            )
         ordered = [each for each in everything if each in state["datasets"]] + [dataset] + below
         ordered = list(reversed(list(dict.fromkeys(ordered))))
         for each in ordered:
@@ -927,7 +976,10 @@ def _destroy_snapshots(state: dict, name: str, dataset: str, tags: str, recursiv
     for each, tag in found:
         clones = clones_of(state, f"{each}@{tag}")
         if clones and not dependents:
-            raise ZfsError(f"cannot destroy '{each}@{tag}': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n" + "\n".join(clones))
+            raise ZfsError(
+                f"cannot destroy '{each}@{tag}': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n"
+                + "\n".join(clones)
+            )
         for clone in clones:
             for child in reversed([clone] + children(state, clone)):
                 _remove(state, child, True)
@@ -963,7 +1015,13 @@ def set_properties(dataset: str, pairs: dict[str, str], remounting: bool = True)
         for limit in ("reservation", "refreservation"):
             if parsed.get(limit, 0) > facts.available(dataset):
                 raise ZfsError(f"cannot set property for '{dataset}': size is greater than available space")
-        _change(state, dataset, remounting, lambda: entry["props"].update({key: [stored, "local"] for key, stored in parsed.items()}), set(parsed))
+        _change(
+            state,
+            dataset,
+            remounting,
+            lambda: entry["props"].update({key: [stored, "local"] for key, stored in parsed.items()}),
+            set(parsed),
+        )
 
 
 def inherit(dataset: str, name: str, recursive: bool) -> None:
@@ -977,7 +1035,14 @@ def inherit(dataset: str, name: str, recursive: bool) -> None:
             if PROPERTIES[name][1] in ("ro", "fixed"):
                 raise ZfsError(f"'{name}' property cannot be inherited", 1)
             if name in NOT_INHERITED and name not in ("canmount", "volmode"):
-                raise ZfsError(f"'{name}' property cannot be inherited\nuse 'zfs set {name}=none' to clear it" if "quota" in name or "reserv" in name else f"'{name}' property cannot be inherited", 1)
+                raise ZfsError(
+                    (
+                        f"'{name}' property cannot be inherited\nuse 'zfs set {name}=none' to clear it"
+                        if "quota" in name or "reserv" in name
+                        else f"'{name}' property cannot be inherited"
+                    ),
+                    1,
+                )
 
         def change() -> None:
             for each in [dataset] + (children(state, dataset) if recursive else []):
@@ -1194,12 +1259,19 @@ def receive(target: str, stream, force: bool, mounting: bool, keep_path: str | N
                     raise ZfsError(f"cannot receive new filesystem stream: destination '{name}' exists\nmust specify -F to overwrite it")
                 if entry["snaps"]:
                     _drain(stream)
-                    raise ZfsError(f"cannot receive new filesystem stream: destination has snapshots (eg. {name}@{next(iter(entry['snaps']))})\nmust destroy them to overwrite it")
+                    raise ZfsError(
+                        f"cannot receive new filesystem stream: destination has snapshots (eg. {name}@{next(iter(entry['snaps']))})\n"
+                        "must destroy them to overwrite it"
+                    )
             if not entry:
                 if parent_of(name) not in state["datasets"]:
                     if keep_path != "d":
                         _drain(stream)
-                        raise ZfsError(f"cannot receive new filesystem stream: destination '{name}' does not exist" if not parent_of(name) else f"cannot open '{parent_of(name)}': dataset does not exist")
+                        raise ZfsError(
+                            f"cannot receive new filesystem stream: destination '{name}' does not exist"
+                            if not parent_of(name)
+                            else f"cannot open '{parent_of(name)}': dataset does not exist"
+                        )
                     missing = []
                     up = parent_of(name)
                     while up not in state["datasets"]:
@@ -1210,7 +1282,11 @@ def receive(target: str, stream, force: bool, mounting: bool, keep_path: str | N
                         state["datasets"][up] = _entry(*next_ids(state))
                 os.makedirs(files_of(name), exist_ok=True)
                 entry = state["datasets"][name] = _entry(*next_ids(state))
-                entry["props"] = {key: [value, "received"] for key, value in head["props"].items() if key not in excluded and key not in ("quota", "refquota")}
+                entry["props"] = {
+                    key: [value, "received"]
+                    for key, value in head["props"].items()
+                    if key not in excluded and key not in ("quota", "refquota")
+                }
                 for key, value in options.items():
                     stored = check(key, value, True)
                     entry["props"][stored[0]] = [stored[1], "local"]
@@ -1233,7 +1309,13 @@ def receive(target: str, stream, force: bool, mounting: bool, keep_path: str | N
             os.makedirs(data_of(name) + "/=snap", exist_ok=True)
             _copy(files_of(name), snapshot_files(name, tag))
             txg, objset = next_ids(state)
-            entry["snaps"][tag] = {"created": head["created"], "guid": head["guid"], "txg": txg, "objset": objset, "props": {key: [value, "received"] for key, value in head["snap_props"].items()}}
+            entry["snaps"][tag] = {
+                "created": head["created"],
+                "guid": head["guid"],
+                "txg": txg,
+                "objset": objset,
+                "props": {key: [value, "received"] for key, value in head["snap_props"].items()},
+            }
             if mounting and mountable(state, name) and not Facts(state).mounted_at(name):
                 mount(state, name)
 
