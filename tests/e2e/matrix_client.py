@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A Matrix client that uses a homeserver from outside as people and other homeservers do, over HTTPS with the CA verified.
 
-As a program: tests/e2e/matrix_client.py --base-url https://example.com --ca ca.pem --user admin --password-file FILE [--address 10.199.0.11]
+As a program: python tests/e2e/matrix_client.py --base-url https://example.com --ca ca.pem --user admin --password-file FILE [--address 10.199.0.11]
 runs every check, prints one line each and exits with the number of failures. As a module: Homeserver and its methods.
 """
 

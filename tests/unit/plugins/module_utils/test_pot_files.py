@@ -130,7 +130,7 @@ def test_what_the_command_line_would_store_is_the_same(value):
 
 
 def test_recorded_environment():
-    lines = fixture("environment.sh").split("\n")
+    lines = fixture("environment").split("\n")
     conf = _pot.PotConf(fixture("clone-pot.conf"))
     assert ["export " + raw for raw in conf.all("pot.env")] == lines[:3]
 
