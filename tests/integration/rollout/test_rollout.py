@@ -186,3 +186,22 @@ def test_bad_input_ends_in_one_sentence(lab, variables, sentence):
     assert sentence in " ".join(result.output.split()), result
     assert result.output.count("fatal:") == 1, result
     succeeded(lab.play("--limit", "one"))
+
+
+def test_packages_that_can_not_be_fetched(lab):
+    lab.run("b", "pot destroy -Fp three")
+    lab.servers["three"]["matrix_pkg_repository_url"] = "http://127.0.0.1:1/nothing"
+    result = lab.play("--limit", "three")
+    assert result.code != 0 and result.output.count("fatal:") == 1, result
+    assert "could not be installed in the pot three: pkg: Error fetching http://127.0.0.1:1/nothing" in " ".join(result.output.split()), result
+    del lab.servers["three"]["matrix_pkg_repository_url"]
+    succeeded(lab.play("--limit", "three"))
+    assert lab.run("b", "jexec -l three ls /usr/local/etc/pkg/repos").split() == []
+    # Another repository is a change of one file, told beforehand, and its password is not shown.
+    lab.servers["three"]["matrix_pkg_repository_url"] = "http://user:s3cr3t@127.0.0.1:1/nothing"
+    for arguments in (["--check", "--diff"], ["--diff"]):
+        assert "s3cr3t" not in succeeded(lab.play("--limit", "three", *arguments), changed=1).output
+    assert "s3cr3t" in lab.run("b", "jexec -l three cat /usr/local/etc/pkg/repos/potluck-matrix.conf")
+    del lab.servers["three"]["matrix_pkg_repository_url"]
+    succeeded(lab.play("--limit", "three"), changed=1)
+    succeeded(lab.play("--limit", "three"), changed=0)
