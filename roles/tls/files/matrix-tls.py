@@ -444,7 +444,8 @@ class Tls:
 
     def apply(self):
         # The CA's question is answered by what nginx has read by then.
-        self.reload()
+        if not self.check:
+            self.reload()
         if self.mode == "acme":
             self.apply_acme()
         elif self.mode == "selfsigned":
