@@ -8,12 +8,11 @@ import json
 import os
 import pwd
 import grp
+import re
 import shutil
 import subprocess
 
 from pkgng import repositories
-
-
 
 # The local hierarchy itself stays when it becomes empty.
 _KEPT = {"/usr/local/" + name for name in ("bin", "sbin", "etc", "etc/rc.d", "lib", "libexec", "share", "share/man", "www")}
@@ -40,12 +39,16 @@ def _link(path: str, target: str) -> None:
     os.symlink(target, path)
 
 
-def _copy(source: str, path: str) -> None:
+def _copy(source: str, path: str, interpreter: str | None = None) -> None:
     # A running program's file cannot be overwritten; a new one beside it can take its name.
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.pkgnew"
-    shutil.copyfile(source, temporary)
-    os.chmod(temporary, 0o555 if os.stat(source).st_mode & 0o100 else 0o644)
+    if interpreter:
+        with open(source, "rb") as script, open(temporary, "wb") as stream:
+            stream.write(b"#!%s\n" % interpreter.encode() + script.read())
+    else:
+        shutil.copyfile(source, temporary)
+    os.chmod(temporary, 0o555 if interpreter or os.stat(source).st_mode & 0o100 else 0o644)
     os.replace(temporary, path)
 
 
@@ -110,12 +113,13 @@ def _tree(source: str):
 
 
 def planned(record: dict) -> dict[str, tuple[str, str]]:
-    """What the package puts where: {path: (how, from)}, how being copy or link."""
+    """What the package puts where: {path: (how, from)}, how being copy, link or script (a copy behind the line that names its interpreter)."""
     plan = {}
     trees = [f"{record['source']}/root"] + record.get("copy_trees", [])
     for tree in trees:
         for source, path in _tree(tree):
-            plan[path] = ("copy", source)
+            script = "interpreter" in record and re.match("/usr/local/s?bin/", path) and not os.stat(source).st_mode & 0o100
+            plan[path] = ("script" if script else "copy", source)
     for place, source in record.get("link_trees", {}).items():
         for name in sorted(os.listdir(source)):
             if name not in record.get("link_trees_without", []):
@@ -137,10 +141,10 @@ def install(record: dict, old: dict | None) -> dict:
         os.makedirs(path, exist_ok=True)
         _own(path, user, group, mode)
     for path, (how, source) in plan.items():
-        if how == "copy":
-            _copy(source, path)
-        else:
+        if how == "link":
             _link(path, source)
+        else:
+            _copy(source, path, record["interpreter"] if how == "script" else None)
     for path, user, group, mode in record.get("owners", []):
         _own(path, user, group, mode)
     if old is not None:
@@ -149,8 +153,8 @@ def install(record: dict, old: dict | None) -> dict:
     sizes = 0
     files = {}
     for path, (how, source) in plan.items():
-        files[path] = checksum(path) if how == "copy" else ""
-        sizes += os.path.getsize(source) if how == "copy" else 0
+        files[path] = checksum(path) if how != "link" else ""
+        sizes += os.path.getsize(source) if how != "link" else 0
     for sample in record.get("samples", []):
         _apply_sample(sample)
     return {**record, "files": files, "flatsize": record.get("flatsize", sizes)}
@@ -196,10 +200,8 @@ def remove(record: dict) -> None:
     """Take the package's files and empty directories away."""
     for path in sorted(record["files"], reverse=True):
         _remove_file(path)
-    for path, *_ in sorted(record.get("directories", []), reverse=True):
+    for path, *_owner in sorted(record.get("directories", []), reverse=True):
         try:
             os.rmdir(path)
         except OSError:
             pass
-
-
