@@ -230,7 +230,7 @@ class Declaration:
     @staticmethod
     def _expand(items: list[int | str]) -> Iterator[int]:
         for item in items:
-            first, _, last = str(item).partition("-")
+            first, _separator, last = str(item).partition("-")
             yield from range(int(first), int(last or first) + 1)
 
 

@@ -109,7 +109,7 @@ def create(name: str, path: str, hostname: str, params: dict[str, str], release:
     os.waitpid(middle, 0)
     with os.fdopen(receiver, "r", encoding="utf-8", errors="replace") as stream:
         lines = []
-        for _ in range(2):
+        for _turn in range(2):
             line = stream.readline().strip()
             if line:
                 lines.append(line)
@@ -186,7 +186,7 @@ def enter(
         signal.signal(number, forward)
     while True:
         try:
-            _, status = os.waitpid(child, 0)
+            _rest, status = os.waitpid(child, 0)
             break
         except InterruptedError:
             continue
@@ -247,7 +247,7 @@ def spawn(
             os.write(2, f"{problem}\n".encode())
         os._exit(1)
     _call("setns", own, NEWPID)
-    for handle in [pid_namespace, root, own] + [handle for handle, _ in handles] + ([group] if group >= 0 else []):
+    for handle in [pid_namespace, root, own] + [handle for handle, _rest in handles] + ([group] if group >= 0 else []):
         os.close(handle)
     return child
 
@@ -298,7 +298,7 @@ def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
     jails.remove(name)
     group = jail["params"].get("cgroup")
     if group:
-        for _ in range(20):
+        for _turn in range(20):
             try:
                 os.rmdir(group)
                 break

@@ -75,8 +75,8 @@ def split_alias(text: str, default_nic: str) -> list[tuple[str, str]]:
     """'NIC|IP NIC|IP' or 'IP' -> [(nic, ip)]."""
     found = []
     for word in text.replace(",", " ").split():
-        nic, bar, address = word.partition("|")
-        found.append((nic, address) if bar else (default_nic, word))
+        nic, separator, address = word.partition("|")
+        found.append((nic, address) if separator else (default_nic, word))
     return found
 
 
@@ -85,8 +85,8 @@ def alias_up(name: str, pid: int, addresses: list[tuple[str, str]], uplink: str)
     known = {interface["ifname"] for interface in interfaces()}
     sysctl("ipv4/ip_forward", "1")
     run(IP, "link", "set", "lo", "up", pid=pid)
-    sysctl("ipv6/conf/all/disable_ipv6", "0" if any(":" in address for _, address in addresses) else "1", pid=pid)
-    for index, nic in enumerate(dict.fromkeys(nic for nic, _ in addresses)):
+    sysctl("ipv6/conf/all/disable_ipv6", "0" if any(":" in address for _rest, address in addresses) else "1", pid=pid)
+    for index, nic in enumerate(dict.fromkeys(nic for nic, _rest in addresses)):
         if nic not in known:
             raise OSError(errno.ENXIO, f"jail: {nic}: No such interface")
         end = host_end(f"{name}/{index}")
@@ -136,7 +136,7 @@ def announce(addresses: list[tuple[str, str]]) -> None:
 
 def alias_down(name: str, addresses: list[tuple[str, str]]) -> None:
     """Forget the addresses on the host; no error if they are gone."""
-    for index, nic in enumerate(dict.fromkeys(nic for nic, _ in addresses)):
+    for index, nic in enumerate(dict.fromkeys(nic for nic, _rest in addresses)):
         run(IP, "link", "del", host_end(f"{name}/{index}"), check=False)
     for nic, address in addresses:
         family = "-6" if ":" in address else "-4"
@@ -224,7 +224,7 @@ def forget_groups(double: str) -> None:
         os.rmdir(top)
         return
     try:
-        for directory, _, _ in os.walk(f"{top}/potluck-{double}", topdown=False):
+        for directory, _rest, _rest in os.walk(f"{top}/potluck-{double}", topdown=False):
             try:
                 os.rmdir(directory)
             except OSError:
@@ -383,7 +383,7 @@ STATES = {
 
 
 def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.partition(":")
+    host, _separator, port = text.partition(":")
     raw = bytes.fromhex(host)
     if len(raw) == 4:
         return socket.inet_ntop(socket.AF_INET, raw[::-1]), int(port, 16)
@@ -403,7 +403,7 @@ def sockets(pid: str = "self") -> list[dict]:
             continue
         for line in lines:
             fields = line.split()
-            send, _, receive = fields[4].partition(":")
+            send, _separator, receive = fields[4].partition(":")
             found.append({
                 "proto": proto[:3] + ("6" if proto.endswith("6") else "4"), "local": _address(fields[1]), "remote": _address(fields[2]),
                 "state": STATES.get(fields[3], "CLOSED") if proto.startswith("tcp") else "", "uid": int(fields[7]),

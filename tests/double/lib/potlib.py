@@ -297,7 +297,7 @@ def last(found: list[tuple[str, str]], letter: str, default: str = "") -> str:
 
 
 def has(found: list[tuple[str, str]], letter: str) -> bool:
-    return any(key == letter for key, _ in found)
+    return any(key == letter for key, _rest in found)
 
 
 def log(text: str) -> None:
@@ -377,7 +377,7 @@ def status(pot: str) -> tuple[str, str]:
             lines = [line for line in stream.read().splitlines() if line.startswith("pot.status=")]
     except OSError:
         return "", ""
-    state, _, interfaces = lines[-1][len("pot.status=") :].partition(",") if lines else ("", "", "")
+    state, _rest, interfaces = lines[-1][len("pot.status=") :].partition(",") if lines else ("", "", "")
     return state, interfaces
 
 
@@ -611,13 +611,13 @@ def bridge_is_up(bridge: str = "") -> bool:
 
 
 def cmd_version(args: list[str]) -> int:
-    found, _ = options("version", args)
+    found, _rest = options("version", args)
     say(VERSION if has(found, "q") else f"pot version: {VERSION}")
     return 0
 
 
 def cmd_config(args: list[str]) -> int:
-    found, _ = options("config", args)
+    found, _rest = options("config", args)
     name = last(found, "g")
     values = {
         "fs_root": ("fs_root", settings.fs),
@@ -650,7 +650,7 @@ def show_datasets(pot: str) -> None:
     if kind_of(pot) == "single":
         say(f"\t\t{pot}/m")
     prefix = f"{settings.zfs}/fscomp/"
-    for source, where, _ in mount_lines(pot):
+    for source, where, _rest in mount_lines(pot):
         name = source
         if source.startswith(prefix):
             name = "fscomp/" + source[len(prefix) :]
@@ -678,7 +678,7 @@ def environment_lines(pot: str) -> list[str]:
     address = var(pot, "ip")
     lines = [f"export _POT_NAME={pot}"]
     if kind == "alias":
-        nic, bar, _ = address.partition("|")
+        nic, separator, _rest = address.partition("|")
         plain = address.rpartition("|")[2]
         lines.append(f"export _POT_IP={plain}")
     else:
@@ -686,7 +686,7 @@ def environment_lines(pot: str) -> list[str]:
     if kind == "private-bridge":
         lines.append(f"export _POT_BRIDGE={var(pot, 'bridge')}")
     if kind == "alias":
-        nic = nic if bar else settings["POT_EXTIF"]
+        nic = nic if separator else settings["POT_EXTIF"]
         lines += [
             f"export _POT_IP_0={plain}",
             f"export _POT_NIC_0={nic}",
@@ -700,7 +700,7 @@ def environment_lines(pot: str) -> list[str]:
 
 
 def cmd_info(args: list[str]) -> int:
-    found, _ = options("info", args)
+    found, _rest = options("info", args)
     pot, bridge, quiet, verbose = last(found, "p"), last(found, "B"), has(found, "q"), has(found, "v")
     if quiet and verbose:
         error("Options -q and -v are mutually exclusive")
@@ -761,11 +761,11 @@ def cmd_info(args: list[str]) -> int:
         show_datasets(pot)
         show_snapshots(pot)
     say("\tattributes:")
-    for name, (_, default) in ATTRIBUTES.items():
+    for name, (_rest, default) in ATTRIBUTES.items():
         say(f"\t\t{name}: {attribute(pot, name) or default}")
     say(f"\t\tto-be-pruned: {attribute(pot, 'to-be-pruned') or 'NO'}")
     say("\tjail attributes:")
-    for name, (_, default) in JAIL_ATTRIBUTES.items():
+    for name, (_rest, default) in JAIL_ATTRIBUTES.items():
         say(f"\t\t{name}: {attribute(pot, name) or default or 'NO'}")
     if verbose:
         cpus, memory = var(pot, "pot.rss.cpus"), var(pot, "pot.rss.memory")
@@ -780,9 +780,9 @@ def cmd_info(args: list[str]) -> int:
 
 
 def cmd_list(args: list[str]) -> int:
-    found, _ = options("list", args)
+    found, _rest = options("list", args)
     quiet, verbose = has(found, "q"), has(found, "v")
-    selected = [letter for letter, _ in found if letter in "bpfFBa"]
+    selected = [letter for letter, _rest in found if letter in "bpfFBa"]
     if len(set(selected)) > 1:
         error("Options -b -p -f -F -B -a are mutually exclusive")
         raise usage("list")
@@ -845,7 +845,7 @@ def cmd_list(args: list[str]) -> int:
 
 
 def cmd_ps(args: list[str]) -> int:
-    found, _ = options("ps", args)
+    found, _rest = options("ps", args)
     if not has(found, "q"):
         if os.geteuid() != 0:
             info("Need privileges to read internal network status")
@@ -886,7 +886,7 @@ def short(number: int) -> str:
 
 
 def cmd_show(args: list[str]) -> int:
-    found, _ = options("show", args)
+    found, _rest = options("show", args)
     pot = last(found, "p")
     if pot:
         if not is_pot(pot):
@@ -902,7 +902,7 @@ def cmd_show(args: list[str]) -> int:
         say(f"\tdisk usage      : {zfs.human(facts.used(dataset(name)))}")
         if not is_running(name):
             continue
-        virtual, resident, _ = memory_of(name)
+        virtual, resident, _rest = memory_of(name)
         say(f"\tvirtual memory  : {short(virtual)}")
         say(f"\tphysical memory : {short(resident)}")
         cpus = os.cpu_count() or 1
@@ -924,13 +924,13 @@ def cmd_show(args: list[str]) -> int:
                     ),
                     "",
                 )
-                for _, host_port, address, port in rules:
+                for _rest, host_port, address, port in rules:
                     say(f"\t\t{host} port {host_port} -> {address} port {port}")
     return 0
 
 
 def cmd_get_rss(args: list[str]) -> int:
-    found, _ = options("get-rss", args)
+    found, _rest = options("get-rss", args)
     pot = last(found, "p")
     if not pot:
         error("A pot name is mandatory")
@@ -958,7 +958,7 @@ def cmd_get_rss(args: list[str]) -> int:
 
 
 def cmd_get_attribute(args: list[str]) -> int:
-    found, _ = options("get-attribute", args)
+    found, _rest = options("get-attribute", args)
     pot, name, quiet = last(found, "p"), last(found, "A"), has(found, "q")
     if not pot:
         error("A pot name is mandatory")
@@ -982,7 +982,7 @@ def cmd_get_attribute(args: list[str]) -> int:
 
 
 def cmd_last_run_stats(args: list[str]) -> int:
-    found, _ = options("last-run-stats", args)
+    found, _rest = options("last-run-stats", args)
     pot = last(found, "p")
     if not pot or not is_pot(pot):
         raise usage("last-run-stats")
@@ -998,7 +998,7 @@ def cmd_last_run_stats(args: list[str]) -> int:
 
 
 def cmd_init(args: list[str]) -> int:
-    found, _ = options("init", args)
+    found, _rest = options("init", args)
     need_root()
     minimal = has(found, "m")
     pf_file = "" if minimal else next((value for letter, value in reversed(found) if letter in "pf"), None)
@@ -1132,7 +1132,7 @@ def build_tree(path: str, release: str) -> None:
 
 
 def cmd_create_base(args: list[str]) -> int:
-    found, _ = options("create-base", args)
+    found, _rest = options("create-base", args)
     release, name = last(found, "r"), last(found, "b")
     if not release:
         error("option -r is mandatory")
@@ -1203,7 +1203,7 @@ def hostname_for(pot: str) -> str:
 
 
 def cmd_create(args: list[str]) -> int:
-    found, _ = options("create", args)
+    found, _rest = options("create", args)
     pot, kind, base, source = last(found, "p"), last(found, "t", "multi"), last(found, "b"), last(found, "P")
     network, bridge, stack, dns = (
         last(found, "N", "inherit"),
@@ -1539,7 +1539,7 @@ def run_inside(jail: dict, argv: list[str], environment: dict[str, str] | None =
 
 
 def cmd_clone(args: list[str]) -> int:
-    found, _ = options("clone", args)
+    found, _rest = options("clone", args)
     pot, source, snap, force = last(found, "p"), last(found, "P"), last(found, "s"), has(found, "F")
     network, bridge, stack, dns = last(found, "N"), last(found, "B"), last(found, "S"), last(found, "d")
     addresses = [value for letter, value in found if letter == "i"]
@@ -1651,7 +1651,7 @@ def cmd_clone(args: list[str]) -> int:
 
 
 def cmd_destroy(args: list[str]) -> int:
-    found, _ = options("destroy", args)
+    found, _rest = options("destroy", args)
     pot, base, fscomp, bridge = last(found, "p"), last(found, "b"), last(found, "f"), last(found, "B")
     force, recursive, quiet = has(found, "F"), has(found, "r"), has(found, "q")
     if not (pot or base or fscomp or bridge):
@@ -1758,7 +1758,7 @@ def remove_pot(pot: str, force: bool) -> bool:
 
 
 def cmd_rename(args: list[str]) -> int:
-    found, _ = options("rename", args)
+    found, _rest = options("rename", args)
     old, new = last(found, "p"), last(found, "n")
     if not old or not new:
         error("A pot name is mandatory" if not old else "A new pot name is mandatory")
@@ -1865,7 +1865,7 @@ def run_hook(pot: str, name: str) -> None:
     info(f"Executing the {words[name]} script for the pot {pot}")
     environment = dict(os.environ)
     for line in environment_lines(pot):
-        key, _, value = line[len("export ") :].partition("=")
+        key, _separator, value = line[len("export ") :].partition("=")
         environment[key] = value
     subprocess.run([path], env=environment, check=False)
 
@@ -1990,9 +1990,9 @@ def run_jail(pot: str, kind: str) -> int:
 
         elif kind == "alias":
             addresses = aliases(pot)
-            first = next((address for _, address in addresses if ":" not in address), None)
-            params["ip4.addr"] = ",".join(address for _, address in addresses if ":" not in address)
-            params["ip6.addr"] = ",".join(address for _, address in addresses if ":" in address)
+            first = next((address for _rest, address in addresses if ":" not in address), None)
+            params["ip4.addr"] = ",".join(address for _rest, address in addresses if ":" not in address)
+            params["ip6.addr"] = ",".join(address for _rest, address in addresses if ":" in address)
             params["interfaces"] = " ".join(f"{nic}|{address}" for nic, address in addresses)
 
             def setup(pid: int) -> None:
@@ -2091,7 +2091,7 @@ def supervise(pot: str, jail: dict, command: list[str], interface: str) -> int:
             time.sleep(0.01)
     set_status(pot, "started", f"{interface}:" if interface else "")
     if code is None:
-        _, result = os.waitpid(child, 0)
+        _rest, result = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(result)
     code = code if code >= 0 else 128 - code
     if os.path.isdir(directory(pot) + "/conf"):
@@ -2182,7 +2182,7 @@ def cmd_stop(args: list[str]) -> int:
 
 
 def cmd_set_status(args: list[str]) -> int:
-    found, _ = options("set-status", args)
+    found, _rest = options("set-status", args)
     pot, wanted = last(found, "p"), last(found, "s")
     if not pot or wanted not in ("starting", "started", "doa", "stopping", "stopped"):
         raise usage("set-status")
@@ -2243,7 +2243,7 @@ def cmd_run(args: list[str]) -> int:
 
 
 def cmd_top(args: list[str]) -> int:
-    found, _ = options("top", args)
+    found, _rest = options("top", args)
     pot = last(found, "p")
     if not pot or not is_running(pot):
         error(f"The pot {pot} is not running")
@@ -2254,7 +2254,7 @@ def cmd_top(args: list[str]) -> int:
 def cmd_signal(args: list[str]) -> int:
     import signal as signals
 
-    found, _ = options("signal", args)
+    found, _rest = options("signal", args)
     pot, name, pid, pattern = last(found, "p"), last(found, "s", "INFO"), last(found, "P"), last(found, "m")
     if not pot or not is_pot(pot):
         if not pot:
@@ -2301,7 +2301,7 @@ def pot_option(command: str, found: list[tuple[str, str]]) -> str:
 
 
 def cmd_set_env(args: list[str]) -> int:
-    found, _ = options("set-env", args)
+    found, _rest = options("set-env", args)
     values = [value for letter, value in found if letter == "E"]
     for value in values:
         if "=" not in value or value.startswith("="):
@@ -2320,7 +2320,7 @@ def cmd_set_env(args: list[str]) -> int:
 
 
 def cmd_set_cmd(args: list[str]) -> int:
-    found, _ = options("set-cmd", args)
+    found, _rest = options("set-cmd", args)
     command = last(found, "c")
     if not command and last(found, "p"):
         error("A command is mandatory")
@@ -2333,7 +2333,7 @@ def cmd_set_cmd(args: list[str]) -> int:
 
 
 def cmd_set_hosts(args: list[str]) -> int:
-    found, _ = options("set-hosts", args)
+    found, _rest = options("set-hosts", args)
     values = []
     for letter, value in found:
         if letter == "H":
@@ -2357,7 +2357,7 @@ def cmd_set_hosts(args: list[str]) -> int:
 
 
 def cmd_set_hook(args: list[str]) -> int:
-    found, _ = options("set-hook", args)
+    found, _rest = options("set-hook", args)
     names = {"s": "prestart", "S": "poststart", "t": "prestop", "T": "poststop"}
     hooks = []
     for letter, value in found:
@@ -2377,7 +2377,7 @@ def cmd_set_hook(args: list[str]) -> int:
 
 
 def cmd_set_attribute(args: list[str]) -> int:
-    found, _ = options("set-attribute", args)
+    found, _rest = options("set-attribute", args)
     name, value = last(found, "A"), last(found, "V")
     if not last(found, "p"):
         error("A pot name is mandatory")
@@ -2422,7 +2422,7 @@ def cmd_set_attribute(args: list[str]) -> int:
 
 
 def cmd_set_rss(args: list[str]) -> int:
-    found, _ = options("set-rss", args)
+    found, _rest = options("set-rss", args)
     cpus, memory = last(found, "C"), last(found, "M")
     if cpus and (not cpus.isdigit() or int(cpus) == 0):
         error(f"{cpus} is not a valid cpu constraint")
@@ -2442,7 +2442,7 @@ def cmd_set_rss(args: list[str]) -> int:
 
 
 def cmd_export_ports(args: list[str]) -> int:
-    found, _ = options("export-ports", args)
+    found, _rest = options("export-ports", args)
     ports = [value for letter, value in found if letter == "e"]
     for port in ports:
         words = port.split(":")
@@ -2463,7 +2463,7 @@ def cmd_export_ports(args: list[str]) -> int:
 
 
 def cmd_add_dep(args: list[str]) -> int:
-    found, _ = options("add-dep", args)
+    found, _rest = options("add-dep", args)
     other = last(found, "P")
     pot = pot_option("add-dep", found)
     if not other or not is_pot(other):
@@ -2475,7 +2475,7 @@ def cmd_add_dep(args: list[str]) -> int:
 
 
 def cmd_update_config(args: list[str]) -> int:
-    found, _ = options("update-config", args)
+    found, _rest = options("update-config", args)
     names = all_pots() if has(found, "a") else [pot_option("update-config", found)]
     for pot in names:
         lines = lines_of(pot)
@@ -2488,7 +2488,7 @@ def cmd_update_config(args: list[str]) -> int:
         ):
             if key not in known:
                 lines.append(f"{key}={value}")
-        for name, (_, default) in JAIL_ATTRIBUTES.items():
+        for name, (_rest, default) in JAIL_ATTRIBUTES.items():
             if f"pot.attr.{name}" not in known and name != "exec_stop":
                 lines.append(f"pot.attr.{name}={default}")
         lines.append("pot.attr.exec_stop=")
@@ -2501,7 +2501,7 @@ def cmd_update_config(args: list[str]) -> int:
 
 
 def cmd_mount_in(args: list[str]) -> int:
-    found, _ = options("mount-in", args)
+    found, _rest = options("mount-in", args)
     pot, where = last(found, "p"), last(found, "m")
     fscomp, source, name = last(found, "f"), last(found, "d"), last(found, "z")
     read_only, remount = has(found, "r"), has(found, "w")
@@ -2586,7 +2586,7 @@ def cmd_mount_in(args: list[str]) -> int:
 
 
 def cmd_mount_out(args: list[str]) -> int:
-    found, _ = options("mount-out", args)
+    found, _rest = options("mount-out", args)
     pot, where = last(found, "p"), last(found, "m")
     if not pot:
         error("A pot name is mandatory")
@@ -2626,7 +2626,7 @@ def cmd_mount_out(args: list[str]) -> int:
 
 
 def copy_options(command: str, args: list[str]) -> tuple[str, str, str, list[tuple[str, str]]]:
-    found, _ = options(command, args)
+    found, _rest = options(command, args)
     pot, source, target = last(found, "p"), last(found, "s"), last(found, "d")
     if not pot:
         error("A pot name is mandatory")
@@ -2693,7 +2693,7 @@ def cmd_copy_in(args: list[str]) -> int:
 
 
 def cmd_copy_out(args: list[str]) -> int:
-    pot, source, target, _ = copy_options("copy-out", args)
+    pot, source, target, _rest = copy_options("copy-out", args)
     if not os.path.isdir(target):
         error(f"{target} is not a valid directory")
         raise usage("copy-out")
@@ -2735,7 +2735,7 @@ def snapshot_target(command: str, found: list[tuple[str, str]]) -> tuple[str, st
 
 
 def cmd_snapshot(args: list[str]) -> int:
-    found, _ = options("snapshot", args)
+    found, _rest = options("snapshot", args)
     pot, name = snapshot_target("snapshot", found)
     need_root()
     if pot and is_running(pot):
@@ -2755,7 +2755,7 @@ def cmd_snapshot(args: list[str]) -> int:
 
 
 def cmd_revert(args: list[str]) -> int:
-    found, _ = options("revert", args)
+    found, _rest = options("revert", args)
     pot, name = snapshot_target("revert", found)
     need_root()
     if pot and is_running(pot):
@@ -2770,8 +2770,8 @@ def cmd_revert(args: list[str]) -> int:
 
 
 def cmd_purge_snapshots(args: list[str]) -> int:
-    found, _ = options("purge-snapshots", args)
-    _, name = snapshot_target("purge-snapshots", found)
+    found, _rest = options("purge-snapshots", args)
+    _rest, name = snapshot_target("purge-snapshots", found)
     need_root()
     state = zfs.load()
     for each in [name, *zfs.children(state, name)]:
@@ -2799,7 +2799,7 @@ def image_hash(*paths: str) -> str:
 
 
 def cmd_export(args: list[str]) -> int:
-    found, _ = options("export", args)
+    found, _rest = options("export", args)
     pot, tag, place, level = last(found, "p"), last(found, "t"), last(found, "D", "."), last(found, "l", "6")
     if not pot:
         error("A pot name is mandatory")
@@ -2876,7 +2876,7 @@ def fetch(url: str, target: str) -> bool:
 
 
 def cmd_import(args: list[str]) -> int:
-    found, _ = options("import", args)
+    found, _rest = options("import", args)
     image, tag, url, key = (
         last(found, "p"),
         last(found, "t"),
@@ -2907,7 +2907,7 @@ def cmd_import(args: list[str]) -> int:
     info(f"importing {image} @ {tag} as {pot}")
     cached = f"{settings['POT_CACHE']}/{image}_{tag}.xz"
     verified = False
-    for _ in range(2):
+    for _turn in range(2):
         if get_image(url, f"{image}_{tag}.xz", cached):
             verified = True
             break
@@ -2923,8 +2923,8 @@ def cmd_import(args: list[str]) -> int:
     if meta == "-" or not meta:
         info(f"Pot {pot} has no dependencies")
     else:
-        source, _, rest = meta.partition(":")
-        source_tag, _, snap = rest.partition("@")
+        source, _separator, rest = meta.partition(":")
+        source_tag, _separator, snap = rest.partition("@")
         local = f"{source}_{source_tag}".replace(".", "_")
         info(f"Pot {pot} depends on {local} (@{snap})")
         if is_pot(local, None):
@@ -2970,7 +2970,7 @@ def get_image(url: str, name: str, cached: str) -> bool:
 
 
 def cmd_prepare(args: list[str]) -> int:
-    found, _ = options("prepare", args)
+    found, _rest = options("prepare", args)
     image, tag, allocation, url = last(found, "p"), last(found, "t"), last(found, "a"), last(found, "U")
     if not (image and tag and allocation):
         error("Options -p, -t and -a are mandatory")
@@ -3014,7 +3014,7 @@ def cmd_prepare(args: list[str]) -> int:
 
 
 def cmd_create_fscomp(args: list[str]) -> int:
-    found, _ = options("create-fscomp", args)
+    found, _rest = options("create-fscomp", args)
     name = last(found, "f")
     if not name:
         error("fscomp name is missing")
@@ -3028,7 +3028,7 @@ def cmd_create_fscomp(args: list[str]) -> int:
 
 
 def cmd_clone_fscomp(args: list[str]) -> int:
-    found, _ = options("clone-fscomp", args)
+    found, _rest = options("clone-fscomp", args)
     source, name = last(found, "F"), last(found, "f")
     if not source or not name:
         error("fscomp name is missing")
@@ -3046,7 +3046,7 @@ def cmd_clone_fscomp(args: list[str]) -> int:
 
 
 def cmd_create_private_bridge(args: list[str]) -> int:
-    found, _ = options("create-private-bridge", args)
+    found, _rest = options("create-private-bridge", args)
     name, size = last(found, "B"), last(found, "S")
     if not name:
         error("-B is missing")
@@ -3092,7 +3092,7 @@ def vnet_start(bridge: str = "") -> int:
 
 
 def cmd_vnet_start(args: list[str]) -> int:
-    found, _ = options("vnet-start", args)
+    found, _rest = options("vnet-start", args)
     bridge = last(found, "B")
     need_root()
     if bridge and bridge not in bridges():
@@ -3102,7 +3102,7 @@ def cmd_vnet_start(args: list[str]) -> int:
 
 
 def cmd_prune(args: list[str]) -> int:
-    found, _ = options("prune", args)
+    found, _rest = options("prune", args)
     need_root()
     for pot in all_pots():
         if attribute(pot, "prunable") == "YES" and attribute(pot, "to-be-pruned") == "YES" and not is_running(pot):

@@ -86,7 +86,7 @@ def read(pid: int) -> Process | None:
         info = os.stat(base)
     except OSError:
         return None
-    head, _, tail = text.rpartition(")")
+    head, _separator, tail = text.rpartition(")")
     fields = tail.split()
     process = Process()
     process.pid, process.state, process.ppid, process.pgid, process.sid, process.tty = (

@@ -37,7 +37,7 @@ def drain(channel: socket.socket) -> None:
     import fcntl
     import struct
 
-    for _ in range(100):
+    for _turn in range(100):
         if struct.unpack("i", fcntl.ioctl(channel.fileno(), 0x5411, b"\0" * 4))[0] == 0:
             break
         time.sleep(0.002)

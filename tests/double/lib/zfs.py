@@ -226,7 +226,7 @@ def clones_of(state: dict, snapshot: str) -> list[str]:
 
 def need(state: dict, dataset: str, verb: str = "open") -> dict:
     """The entry of an existing dataset or snapshot, or zfs' words that it is missing."""
-    base, _, snapshot = dataset.partition("@")
+    base, _separator, snapshot = dataset.partition("@")
     entry = state["datasets"].get(base)
     if entry is None or (snapshot and snapshot not in entry["snaps"]):
         raise ZfsError(f"cannot {verb} '{dataset}': dataset does not exist")
@@ -416,7 +416,7 @@ class Facts:
 
     def value(self, dataset: str, name: str, exact: bool) -> tuple[str, str]:
         """(value, source) of any property of a dataset or snapshot; source as 'zfs get' prints it."""
-        base, _, snapshot = dataset.partition("@")
+        base, _separator, snapshot = dataset.partition("@")
         entry = self.state["datasets"][base]
         if snapshot:
             return self._snapshot_value(base, snapshot, name, exact)
@@ -524,7 +524,7 @@ def mountpoint(state: dict, dataset: str) -> str:
             return base if base in ("none", "legacy") else (base.rstrip("/") + rest or "/")
         if "/" not in name:
             return "/" + name + rest
-        name, _, last = name.rpartition("/")
+        name, _separator, last = name.rpartition("/")
         rest = "/" + last + rest
 
 
@@ -780,7 +780,7 @@ def create(dataset: str, options: dict[str, str], parents: bool = False, mountin
             os.makedirs(data_of(name), exist_ok=True)
             last = name == dataset
             if last and origin:
-                base, _, snapshot = origin.partition("@")
+                base, _separator, snapshot = origin.partition("@")
                 _copy(snapshot_files(base, snapshot), files_of(name))
             else:
                 os.makedirs(files_of(name), exist_ok=True)
@@ -809,7 +809,7 @@ def snapshot(names: list[str], recursive: bool, options: dict[str, str]) -> None
     with edit() as state:
         todo = []
         for name in names:
-            dataset, _, tag = name.partition("@")
+            dataset, _separator, tag = name.partition("@")
             if not tag or not SNAPSHOT_NAME.match(tag):
                 raise ZfsError(
                     f"cannot create snapshot '{name}': invalid character in name"
@@ -863,7 +863,7 @@ def empty(path: str) -> None:
 
 def rollback(name: str, newer: bool, clones: bool, force: bool) -> None:
     """zfs rollback."""
-    dataset, _, tag = name.partition("@")
+    dataset, _separator, tag = name.partition("@")
     with edit() as state:
         if not tag:
             raise ZfsError(
@@ -912,7 +912,7 @@ def _remove(state: dict, dataset: str, force: bool) -> None:
 
 def destroy(name: str, recursive: bool, dependents: bool, force: bool) -> None:
     """zfs destroy of a dataset or of snapshots (tag lists 'a,b' are understood, ranges 'a%b' too)."""
-    dataset, _, tags = name.partition("@")
+    dataset, _separator, tags = name.partition("@")
     with edit() as state:
         if tags:
             _destroy_snapshots(state, name, dataset, tags, recursive, dependents)
@@ -1095,9 +1095,9 @@ def rename(old: str, new: str, parents: bool, mounting: bool, force: bool, recur
     """zfs rename of a dataset with its children, or of a snapshot."""
     with edit() as state:
         if "@" in old:
-            dataset, _, tag = old.partition("@")
+            dataset, _separator, tag = old.partition("@")
             need(state, old)
-            other, _, name = new.rpartition("@")
+            other, _separator, name = new.rpartition("@")
             if other and other != dataset:
                 raise ZfsError(f"cannot rename to '{new}': snapshots must be part of same dataset")
             for each in [dataset] + (children(state, dataset) if recursive else []):
@@ -1147,7 +1147,7 @@ def rename(old: str, new: str, parents: bool, mounting: bool, force: bool, recur
         state["datasets"] = {names.get(name, name): entry for name, entry in state["datasets"].items()}
         for entry in state["datasets"].values():
             if entry["origin"]:
-                dataset, _, tag = entry["origin"].partition("@")
+                dataset, _separator, tag = entry["origin"].partition("@")
                 entry["origin"] = f"{names.get(dataset, dataset)}@{tag}"
         for name in mounted:
             if mounting and mountable_now(state, names[name]):
@@ -1160,7 +1160,7 @@ def promote(dataset: str) -> None:
         entry = need(state, dataset)
         if not entry["origin"]:
             raise ZfsError(f"cannot promote '{dataset}': not a cloned filesystem")
-        source, _, tag = entry["origin"].partition("@")
+        source, _separator, tag = entry["origin"].partition("@")
         parent = state["datasets"][source]
         tags = list(parent["snaps"])
         moving = tags[: tags.index(tag) + 1]
@@ -1189,7 +1189,7 @@ def send(name: str, replicate: bool, properties: bool, since: str | None, out) -
     import json
 
     state = load()
-    dataset, _, tag = name.partition("@")
+    dataset, _separator, tag = name.partition("@")
     need(state, name)
     if not tag:
         raise ZfsError(f"Error: Unsupported flag with filesystem or bookmark.")
@@ -1236,7 +1236,7 @@ def receive(target: str, stream, force: bool, mounting: bool, keep_path: str | N
         raise ZfsError("cannot receive new filesystem stream: checksum mismatch or incomplete stream")
     if stream.readline(len(MAGIC)) != MAGIC:
         raise ZfsError("cannot receive: invalid stream (bad magic number)")
-    wanted, _, wanted_tag = target.partition("@")
+    wanted, _separator, wanted_tag = target.partition("@")
     received: list[str] = []
     while True:
         mark = stream.readline()

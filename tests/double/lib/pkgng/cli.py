@@ -162,7 +162,7 @@ def _catalogue(options: dict, quiet: bool) -> dict[str, dict]:
 
 def update(arguments: list[str]) -> int:
     """pkg update"""
-    options, _ = _options(arguments, "fqr:", _WORDS)
+    options, _rest = _options(arguments, "fqr:", _WORDS)
     _privileged("update the repository catalogue.")
     _update(options.get("r", []), "f" in options, Quiet("q" in options))
     return 0
@@ -325,7 +325,7 @@ def delete(arguments: list[str]) -> int:
 
 def autoremove(arguments: list[str]) -> int:
     """pkg autoremove"""
-    options, _ = _options(arguments, "nqy", _WORDS)
+    options, _rest = _options(arguments, "nqy", _WORDS)
     if "n" not in options:
         _privileged("autoremove packages")
     say = Quiet("q" in options)
@@ -359,7 +359,7 @@ def lock(arguments: list[str], locking: bool = True) -> int:
     _privileged("lock packages" if locking else "unlock packages")
     database = Database(write=True)
     found = list(database.packages.values()) if "a" in options else [
-        record for _, hits in _match(operands, database.packages, options) for record in hits
+        record for _rest, hits in _match(operands, database.packages, options) for record in hits
     ]
     if not found:
         _warn("No matching packages found" if not operands else f"No package(s) matching {operands[0]}")
@@ -381,7 +381,7 @@ def set_(arguments: list[str]) -> int:
     _privileged("modify the package database")
     database = Database(write=True)
     hits = list(database.packages.values()) if "a" in options else [
-        record for _, records in _match(operands, database.packages, options) for record in records
+        record for _rest, records in _match(operands, database.packages, options) for record in records
     ]
     if not hits or options.get("A", [""])[-1] not in ("0", "1"):
         return 1
@@ -399,7 +399,7 @@ def annotate(arguments: list[str]) -> int:
         raise Stop(_USAGE, "Usage: pkg annotate [-aACDMSV] <pkg-name> <tag> [<value>]")
     tag = rest[0]
     hits = list(database.packages.values()) if "a" in options else [
-        record for _, records in _match(patterns, database.packages, options) for record in records
+        record for _rest, records in _match(patterns, database.packages, options) for record in records
     ]
     if not hits:
         return 1
@@ -472,7 +472,7 @@ def info(arguments: list[str]) -> int:
         if not packages:
             _warn("No packages installed")
             return 1
-        return 0 if operands and all(hits for _, hits in _match(operands, packages, options)) else 1
+        return 0 if operands and all(hits for _rest, hits in _match(operands, packages, options)) else 1
     matched = _match(operands, packages, options) if operands else [("", list(packages.values()))]
     extras = set(options) & set("AdfklbBoprsDF")
     code = 0
@@ -528,7 +528,7 @@ def _query(options: dict, operands: list[str], packages: dict[str, dict]) -> int
     if "a" in options or (expression is not None and not patterns):
         hits = list(packages.values())
     else:
-        hits = [record for _, records in _match(patterns, packages, options) for record in records]
+        hits = [record for _rest, records in _match(patterns, packages, options) for record in records]
     try:
         if expression is not None:
             hits = [record for record in hits if query.holds(expression, record, packages)]
@@ -606,7 +606,7 @@ def which(arguments: list[str]) -> int:
 
 def audit(arguments: list[str]) -> int:
     """pkg audit: without a list of vulnerabilities, as this double has none to fetch"""
-    options, _ = _options(arguments, "Fqrf:R", [])
+    options, _rest = _options(arguments, "Fqrf:R", [])
     if "F" in options:
         _warn("Unable to fetch vuln.xml: No address record")
         return 1
@@ -648,7 +648,7 @@ def check(arguments: list[str]) -> int:
     options, operands = _options(arguments, "adgmnqsvxyBr", [])
     packages = Database(write=False).packages
     chosen = list(packages.values()) if "a" in options or not operands else [
-        record for _, hits in _match(operands, packages, options) for record in hits]
+        record for _rest, hits in _match(operands, packages, options) for record in hits]
     say = Quiet("q" in options)
     say(f"Checking {'all packages' if 'a' in options else 'packages'}: . done")
     code = 0
@@ -741,7 +741,7 @@ def _main(arguments: list[str]) -> int:
         letter = {"--jail": "j", "--chroot": "c", "--rootdir": "r", "--version": "v", "--option": "o"}.get(option, option.lstrip("-"))
         options.setdefault(letter, []).append(value)
     for setting in options.get("o", []):
-        name, _, value = setting.partition("=")
+        name, _separator, value = setting.partition("=")
         os.environ[name] = value
     if {"j", "c", "r"} & set(options):
         _enter(options, rest)

@@ -151,7 +151,7 @@ def read(repository: Repository, paths: list[str], branch: str) -> dict[str, dic
 
 def fetch_one(repository: Repository, name: str) -> dict | None:
     """One package straight from a repository, as the bootstrapper does it. Raises Unreachable."""
-    _, paths, branch = _state(repository)
+    _rest, paths, branch = _state(repository)
     return read(repository, paths, branch).get(name)
 
 

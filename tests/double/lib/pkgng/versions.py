@@ -10,8 +10,8 @@ _STAGES = {"pl": 0, "alpha": -4, "beta": -3, "pre": -2, "rc": -1}
 
 def key(version: str) -> tuple:
     """A sortable form of 2.1_1,1."""
-    version, _, epoch = version.partition(",")
-    version, _, revision = version.partition("_")
+    version, _separator, epoch = version.partition(",")
+    version, _separator, revision = version.partition("_")
     parts = []
     for word, number in re.findall(r"([a-z]+)|(\d+)", version.lower()):
         parts.append((1, int(number)) if number else (0, _STAGES.get(word, ord(word[0]) - 200)))
