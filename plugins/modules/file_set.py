@@ -1,0 +1,273 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: file_set
+short_description: Ensure several files and directories in one round trip
+version_added: 0.1.0
+description:
+  - Does for a list of paths what M(ansible.builtin.file) and M(ansible.builtin.copy) do for one, in the order of the list.
+  - A file is replaced whole. It has its owner and mode before it gets its name, so that nobody can read a secret meanwhile.
+  - Symbolic links at a path, and as the directory of a file, are refused instead of followed.
+author:
+  - potluck.matrix contributors (@potluck)
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+    details: O(files[].validate) is not run, and an owner that does not exist yet counts as a change.
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: full
+    details: The text of O(files[].secret) is never shown.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+options:
+  files:
+    description: The paths, in the order in which they are made.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      state:
+        description: V(absent) removes a directory with all that is in it.
+        type: str
+        choices: [file, directory, absent]
+        default: file
+      content:
+        description: Text of the file. One of O(files[].content) and O(files[].secret) is required for V(file).
+        type: str
+      secret:
+        description: Text of the file that is shown nowhere.
+        type: str
+      owner:
+        description: Account that owns it.
+        type: str
+        default: root
+      group:
+        description: Group that owns it; the numeric group 0 when not given.
+        type: str
+      mode:
+        description: Permissions, as octal digits. Required unless O(files[].state=absent).
+        type: str
+      validate:
+        description: Command that a new file has to pass before it replaces the old one; C(%s) in it is the new file, whose name ends as the path's.
+        type: str
+"""
+
+EXAMPLES = r"""
+- name: Put the agent's files in place
+  potluck.matrix.file_set:
+    files:
+      - {path: /usr/local/etc/agent.d, state: directory, owner: agent, group: agent, mode: "0750"}
+      - path: /usr/local/etc/agent.d/agent.json
+        secret: "{{ agent_settings | to_nice_json }}"
+        group: agent
+        mode: "0640"
+        validate: /usr/local/bin/agent validate %s
+  register: agent_files
+
+- name: Start the agent
+  potluck.matrix.rc_service:
+    name: agent
+    enabled: true
+    state: "{{ 'restarted' if agent_files is changed else 'started' }}"
+"""
+
+RETURN = r"""
+changed_paths:
+  description: The paths that were changed, made or removed.
+  type: list
+  elements: str
+  returned: always
+  sample: [/usr/local/etc/agent.d/agent.json]
+"""
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_bytes, to_native
+
+
+class Refusal(Exception):
+    """One sentence about what cannot be done."""
+
+
+def identity(entry, check):
+    """Return (uid, gid); None for one that does not exist yet in check mode."""
+    try:
+        uid = pwd.getpwnam(entry["owner"]).pw_uid
+    except KeyError:
+        uid = None
+    gid = 0
+    if entry["group"]:
+        try:
+            gid = grp.getgrnam(entry["group"]).gr_gid
+        except KeyError:
+            gid = None
+    if not check and (uid is None or gid is None):
+        raise Refusal("%s: there is no %s" % (entry["path"], "user " + entry["owner"] if uid is None else "group " + entry["group"]))
+    return uid, gid
+
+
+def present(path):
+    """The lstat of a path, or None; Refusal for a symbolic link."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        raise Refusal("%s is a symbolic link, which is not followed" % path)
+    return found
+
+
+class FileSet:
+    """Brings the paths to the wanted state; ``changed`` lists paths, ``diffs`` what diff mode shows."""
+
+    def __init__(self, module):
+        self.module = module
+        self.changed = []
+        self.diffs = []
+
+    def note(self, path, before, after):
+        self.changed.append(path)
+        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
+
+    def ensure(self, entry):
+        state = entry["state"]
+        if state != "absent" and entry["mode"] is None:
+            raise Refusal("%s: mode is required" % entry["path"])
+        getattr(self, state)(entry)
+
+    def absent(self, entry):
+        path = entry["path"]
+        if not os.path.lexists(path):
+            return
+        self.note(path, "present\n", "absent\n")
+        if not self.module.check_mode:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+
+    def attributes(self, entry, found):
+        """(shown attributes now, shown attributes wanted, uid, gid, mode)."""
+        uid, gid = identity(entry, self.module.check_mode)
+        mode = int(entry["mode"], 8)
+        now = "" if found is None else "owner %d:%d mode %04o\n" % (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+        words = tuple("(new)" if number is None else str(number) for number in (uid, gid))
+        return now, "owner %s:%s mode %04o\n" % (words + (mode,)), uid, gid, mode
+
+    def directory(self, entry):
+        path = entry["path"]
+        found = present(path)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise Refusal("%s has to be a directory, but is something else" % path)
+        now, wanted, uid, gid, mode = self.attributes(entry, found)
+        if now == wanted:
+            return
+        self.note(path, now or "absent\n", wanted)
+        if self.module.check_mode:
+            return
+        if found is None:
+            # Parents get the system's default, never this mode: they may be others' too.
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path, 0o700)
+        os.chown(path, uid, gid, follow_symlinks=False)
+        os.chmod(path, mode)
+
+    def file(self, entry):
+        path, secret = entry["path"], entry["content"] is None
+        text = entry["secret"] if secret else entry["content"]
+        if text is None:
+            raise Refusal("%s: content or secret is required" % path)
+        content = to_bytes(text)
+        if os.path.islink(os.path.dirname(path)):
+            raise Refusal("%s is a symbolic link, which is not followed" % os.path.dirname(path))
+        found = present(path)
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise Refusal("%s has to be a file, but is something else" % path)
+        old = None
+        if found is not None:
+            with open(path, "rb") as stream:
+                old = stream.read()
+        now, wanted, uid, gid, mode = self.attributes(entry, found)
+        if now == wanted and old == content:
+            return
+        if old != content:
+            shown = ("(another secret)\n", "(a secret)\n") if secret else (to_native(old or b"", errors="replace"), to_native(content))
+            now, wanted = (now + (shown[0] if old is not None else ""), wanted + shown[1])
+        self.note(path, now or "absent\n", wanted)
+        if self.module.check_mode:
+            return
+        self.replace(entry, content, uid, gid, mode, old != content)
+
+    def replace(self, entry, content, uid, gid, mode, new):
+        path = entry["path"]
+        handle, temporary = tempfile.mkstemp(prefix=".ansible_", suffix=os.path.splitext(path)[1], dir=os.path.dirname(path))
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            if new and entry["validate"]:
+                rc, out, err = self.module.run_command(entry["validate"].replace("%s", temporary))
+                if rc != 0:
+                    raise Refusal("%s stays as it was, since the new one is refused: %s" % (path, (err.strip() or out.strip()).replace(temporary, path)))
+            os.chown(temporary, uid, gid)
+            os.chmod(temporary, mode)
+            os.rename(temporary, path)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+
+def main():
+    entry = dict(
+        path=dict(type="path", required=True),
+        state=dict(type="str", choices=["file", "directory", "absent"], default="file"),
+        content=dict(type="str"),
+        secret=dict(type="str", no_log=True),
+        owner=dict(type="str", default="root"),
+        group=dict(type="str"),
+        mode=dict(type="str"),
+        validate=dict(type="str"),
+    )
+    module = AnsibleModule(
+        argument_spec=dict(files=dict(type="list", elements="dict", required=True, options=entry, mutually_exclusive=[("content", "secret")])),
+        supports_check_mode=True,
+        # The arguments, whole files, would go to the system's log.
+        no_log=True,
+    )
+    files = FileSet(module)
+    problem = None
+    try:
+        for wanted in module.params["files"]:
+            files.ensure(wanted)
+    except Refusal as refusal:
+        problem = str(refusal)
+    except OSError as error:
+        problem = "%s: %s" % (wanted["path"], error.strerror or error)
+    result = dict(changed=bool(files.changed), changed_paths=files.changed)
+    if module._diff:
+        result["diff"] = files.diffs
+    if problem:
+        module.fail_json(msg=problem, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and directories as they should be, in one call, and nothing of a secret in what it tells."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import stat
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.potluck.matrix.plugins.modules import file_set
+
+OWNER = pwd.getpwuid(os.getuid()).pw_name
+GROUP = grp.getgrgid(os.getgid()).gr_name
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*files, check=False):
+        entries = [{"owner": OWNER, "group": GROUP, **entry} for entry in files]
+        arguments = {"files": entries, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False}
+        basic._ANSIBLE_ARGS = None
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            file_set.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_files_and_directories_are_made_once(run, tmp_path):
+    wanted = [{"path": str(tmp_path / "a"), "state": "directory", "mode": "0750"}, {"path": str(tmp_path / "a/b"), "content": "text\n", "mode": "0640"}]
+    assert run(*wanted, check=True)["changed"] and not (tmp_path / "a").exists()
+    assert run(*wanted)["changed_paths"] == [str(tmp_path / "a"), str(tmp_path / "a/b")]
+    assert (tmp_path / "a/b").read_text() == "text\n"
+    assert [stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("a", "a/b")] == [0o750, 0o640]
+    assert not run(*wanted)["changed"]
+    assert os.listdir(tmp_path / "a") == ["b"]
+
+
+def test_a_mode_alone_is_a_change(run, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("x")
+    path.chmod(0o644)
+    result = run({"path": str(path), "content": "x", "mode": "0600"})
+    assert result["changed_paths"] == [str(path)] and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "0644" in result["diff"][0]["before"] and "0600" in result["diff"][0]["after"]
+
+
+def test_no_secret_is_told(run, tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("first-secret-word\n")
+    result = run({"path": str(path), "secret": "second-secret-word\n", "mode": "0600"})
+    assert result["changed"] and path.read_text() == "second-secret-word\n"
+    assert "secret-word" not in json.dumps(result)
+
+
+def test_a_file_that_is_refused_does_not_replace_the_old_one(run, tmp_path):
+    path = tmp_path / "f.json"
+    path.write_text("old")
+    result = run({"path": str(path), "content": "new", "mode": "0644", "validate": "grep -q other %s"})
+    assert result["failed"] and "stays as it was" in result["msg"]
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["f.json"]
+    # The name tells the format.
+    assert not run({"path": str(path), "content": "new", "mode": "0644", "validate": "/bin/sh -c 'case $0 in *.json) ;; *) exit 1 ;; esac' %s"}).get("failed")
+
+
+def test_absent_removes_what_is_there(run, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/f").write_text("x")
+    assert run({"path": str(tmp_path / "d"), "state": "absent"})["changed"]
+    assert not (tmp_path / "d").exists()
+    assert not run({"path": str(tmp_path / "d"), "state": "absent"})["changed"]
+
+
+@pytest.mark.parametrize("state", ["file", "directory"])
+def test_links_are_refused(run, tmp_path, state):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    text = {"content": "x"} if state == "file" else {}
+    result = run({"path": str(tmp_path / "link"), "state": state, "mode": "0755", **text})
+    assert result["failed"] and "symbolic link" in result["msg"]
+    result = run({"path": str(tmp_path / "link/file"), "content": "x", "mode": "0755"})
+    assert result["failed"] and not list((tmp_path / "real").iterdir())
+
+
+def test_an_owner_that_does_not_exist_is_an_error_or_a_change_to_come(run, tmp_path):
+    wanted = {"path": str(tmp_path / "f"), "content": "x", "mode": "0600", "owner": "nobody-like-that"}
+    assert run(wanted, check=True)["changed"]
+    result = run(wanted)
+    assert result["failed"] and "nobody-like-that" in result["msg"]
+
+
+def test_mode_and_text_are_required(run, tmp_path):
+    assert "mode is required" in run({"path": str(tmp_path / "f"), "content": "x"})["msg"]
+    assert "content or secret is required" in run({"path": str(tmp_path / "f"), "mode": "0600"})["msg"]
