@@ -1,0 +1,255 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One homeserver with everything switched on and neighbours of its own, deployed once for all tests of this directory.
+
+With POTLUCK_NEIGHBOURS_KEEP set, what the session finds running is used, and left running: for work on single tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "tests/demo"), str(TOP / "tests/e2e")]
+
+from deployment import Deployment, output, run  # noqa: E402
+from matrix_client import Homeserver  # noqa: E402
+from outcome import Outcome  # noqa: E402
+
+KEEP = bool(os.environ.get("POTLUCK_NEIGHBOURS_KEEP"))
+SYNAPSE = "/usr/local/etc/matrix-synapse"
+
+
+class ProcessList(threading.Thread):
+    """Looks for words in the arguments of all processes of this machine, those of its doubles among them, until stopped."""
+
+    def __init__(self, words):
+        super().__init__(daemon=True)
+        self.words = [word.encode() for word in words]
+        self.found = set()
+        self.rounds = 0
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.05):
+            self.rounds += 1
+            for process in os.listdir("/proc"):
+                if process.isdigit():
+                    with contextlib.suppress(OSError):
+                        with open("/proc/%s/cmdline" % process, "rb") as stream:
+                            arguments = stream.read()
+                        if any(word in arguments for word in self.words):
+                            self.found.add(arguments.replace(b"\0", b" ").decode(errors="replace"))
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.found
+
+
+class Site(Deployment):
+    """The deployment with what tests ask about it."""
+
+    def __init__(self, place):
+        super().__init__(place, "neigh.test", ("neigh1", "10.199.0.70"), "10.199.0.170", ("neigh", "10.199.0.15"),
+                         ["10.199.0.16", "10.199.0.17", "10.199.0.18"], users=("alice", "bob"))
+        self.secrets = {}
+        self.deployed = None
+        self.listed = None
+
+    def secret(self, name):
+        """A secret of the inventory, random and remembered."""
+        self.secrets[name] = self.remembered(name, lambda: "S3" + secrets.token_hex(12))
+        return self.secrets[name]
+
+    def start(self):
+        """Deploy; keeps Ansible's most talkative output, and what the process lists showed meanwhile."""
+        self.start_machine()
+        for name in ("directory", "mail", "admin"):
+            self.secret(name)
+        variables = self.start_neighbours()
+        self.secrets["gossip"] = variables["matrix_gossip_key"]
+        self.describe(
+            **variables,
+            matrix_shared_secret=self.secret("shared"),
+            synapse_macaroon_secret_key=self.secret("macaroon"),
+            synapse_form_secret=self.secret("form"),
+            synapse_secret_settings={"turn_shared_secret": self.secret("turn")},
+            matrix_node_exporter_basic_auth_users={"prometheus": self.secret("prometheus")},
+            matrix_control_user_privilege="doas",
+            # Synapse's own limits would stop the tests after five logins.
+            synapse_rate_limits={"rc_login": {kind: {"per_second": 1000, "burst_count": 1000} for kind in ("address", "account", "failed_attempts")}},
+            matrix_certificate_watch_days=14,
+        )
+        watching = ProcessList(self.secrets.values())
+        watching.start()
+        try:
+            self.deployed = self.ansible("site", "-vvv")
+            accounts = self.ansible("accounts", "-vvv")
+        finally:
+            self.listed = watching
+            watching.stop()
+        assert self.deployed.code == 0, self.deployed.output[-6000:]
+        assert accounts.code == 0, accounts.output[-3000:]
+        self.deployed.output += accounts.output
+
+    # --- Ansible ---
+
+    def ansible(self, name, *arguments, **variables):
+        """Run a playbook with extra variables, which travel in a file; its Outcome."""
+        command = self.command(name, *arguments)
+        if variables:
+            path = self.place / "extra.json"
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(variables))
+            command += ["-e", "@%s" % path]
+        done = subprocess.run(command, env=self.environment(ANSIBLE_NOCOLOR="1", ANSIBLE_DISPLAY_OK_HOSTS="true"), cwd=TOP, capture_output=True,
+                              text=True, check=False, stdin=subprocess.DEVNULL)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def roles(self, *tags, **variables):
+        """Run some roles of the site; the Outcome, which has to be good."""
+        done = self.ansible("site", "--tags", ",".join(tags), **variables)
+        assert done.code == 0, done.output[-4000:]
+        return done
+
+    def verify(self, **variables):
+        """What verify finds broken, as a list of its sentences; fails when its exit code says otherwise."""
+        done = self.ansible("verify", **{"verify_attempts": 1, **variables})
+        failures = []
+        for line in done.output.splitlines():
+            text = line.strip().rstrip(",").strip('"')
+            if ": no, " in text and text not in failures:
+                failures.append(text)
+        assert (done.code != 0) == bool(failures), done.output[-4000:]
+        return failures
+
+    # --- inside ---
+
+    def machine_run(self, script, check=True):
+        """Standard output of a shell script run as root on the machine."""
+        return self.inside("/bin/sh", "-c", script, check=check).stdout
+
+    def jail_run(self, script, check=True):
+        """Standard output of a shell script run as root in the pot."""
+        return self.inside("/bin/sh", "-c", script, pot=self.machine, check=check).stdout
+
+    def service(self, name, verb, check=True):
+        return self.jail_run("service %s %s" % (name, verb), check=check)
+
+    def consul_agent(self, path):
+        """The JSON that the agent's own HTTP interface answers."""
+        script = "curl -s --unix-socket /var/run/consul/http.sock http://localhost/v1/agent/%s" % path
+        if not self.jail_run("command -v curl || true").strip():
+            script = ("/usr/local/bin/python3.11 -c 'import http.client, socket, sys; c = http.client.HTTPConnection(\"localhost\"); "
+                      "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect(\"/var/run/consul/http.sock\"); "
+                      "c.request(\"GET\", \"/v1/agent/%s\"); print(c.getresponse().read().decode())'" % path)
+        return json.loads(self.jail_run(script))
+
+    def settle(self):
+        """Wait until Synapse answers and the Consul agent's checks have noticed that all is well."""
+        def well():
+            with contextlib.suppress(subprocess.CalledProcessError, ValueError):
+                return all(check["Status"] == "passing" for check in self.consul_agent("checks").values()) and len(self.consul_agent("members")) > 1
+            return False
+
+        wait_for(well, 60, "the Consul agent's checks pass again")
+
+    # --- outside ---
+
+    def client(self):
+        return Homeserver("https://" + self.domain, ca=str(self.place / "roots.pem"), address=self.jail)
+
+    def login(self, user, password=None, timeout=30):
+        """(status, answer, seconds) of a password login."""
+        client = self.client()
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user}, "password": password or self.remembered(user)}
+        began = time.monotonic()
+        answer = client.session.post(client.base_url + "/_matrix/client/v3/login", json=body, timeout=timeout)
+        return answer.status_code, answer.json(), time.monotonic() - began
+
+    def neighbour_pids(self, kind):
+        """Process ids of a neighbour."""
+        state = Path(os.environ.get("POTLUCK_DOUBLE_DIR") or "/var/tmp/potluck-double") / "neighbours"
+        return [pid for pid, _started in json.loads((state / ("%s-%s" % (kind, self.neighbours_name)) / "pids.json").read_text())]
+
+    @contextlib.contextmanager
+    def away(self, kind):
+        """A neighbour's processes are gone, and come back with what they had."""
+        info = json.loads(self.tell(kind, "status"))
+        state = Path(os.environ.get("POTLUCK_DOUBLE_DIR") or "/var/tmp/potluck-double") / "neighbours" / ("%s-%s" % (kind, self.neighbours_name))
+        commands = [Path("/proc/%d/cmdline" % pid).read_bytes().split(b"\0")[:-1] for pid in self.neighbour_pids(kind)]
+        for pid in self.neighbour_pids(kind):
+            os.killpg(pid, signal.SIGKILL)
+        try:
+            yield info
+        finally:
+            sys.path.insert(0, str(TOP / "tests/double/neighbours"))
+            import neighbour
+
+            again = neighbour.Neighbour(kind, self.neighbours_name)
+            again._store("pids.json", [])
+            for command in commands:
+                again.spawn(*(word.decode() for word in command))
+            ports = [info[name] for name in ("port", "tls_port") if name in info] + info.get("ports", [])
+            again.wait_for_ports(*((info["address"], port) for port in ports))
+            assert state.exists()
+
+    @contextlib.contextmanager
+    def frozen(self, kind):
+        """A neighbour accepts connections and says nothing."""
+        pids = self.neighbour_pids(kind)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+
+def wait_for(ready, seconds, what):
+    """Poll until ready() is true and return that; AssertionError when time runs out."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = ready()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "within %d seconds: %s" % (seconds, what)
+        time.sleep(0.2)
+
+
+def fetch(url):
+    """Text of a good answer over plain HTTP."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+@pytest.fixture(scope="session")
+def site():
+    site = Site(TOP / ".cache/neighbours")
+    if not KEEP:
+        site.stop()
+    try:
+        site.start()
+        yield site
+    finally:
+        if not KEEP:
+            site.stop()
+
+
+__all__ = ["SYNAPSE", "Site", "fetch", "output", "run", "wait_for"]

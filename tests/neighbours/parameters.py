@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each parameter concerns: the files that another value of it changes, and the services that have to notice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .conftest import SYNAPSE, TOP
+
+HOMESERVER = SYNAPSE + "/homeserver.d/homeserver.yaml"
+EMAIL = SYNAPSE + "/homeserver.d/email.yaml"
+LDAP = SYNAPSE + "/homeserver.d/ldap.yaml"
+BIND = SYNAPSE + "/ldap_bind_password"
+LDAP_PROXY = "/usr/local/etc/matrix-ldap-proxy.conf"
+AGENT = "/usr/local/etc/consul.d/agent.json"
+SYSLOG = "/usr/local/etc/syslog-ng.conf"
+EXPORTER = "/usr/local/etc/node_exporter.yml"
+NGINX = "/usr/local/etc/nginx/nginx.conf"
+SSHD = "/etc/ssh/sshd_config"
+KEYS = "/mnt/matrixdata/control/.ssh/authorized_keys"
+DOAS = "/usr/local/etc/doas.conf"
+WATCH = "/usr/local/etc/matrix-tls.json"
+CERTIFICATE = "the certificate"
+SECRETS = "secrets and directories"
+DATASET = "the dataset"
+POT = "the pot"
+
+# What a task changes whose result names no path, or hides it.
+TASKS = {
+    ("synapse", "Write email.yaml"): EMAIL,
+    ("synapse", "Write secret.yaml"): SYNAPSE + "/homeserver.d/secret.yaml",
+    ("synapse", "Make the directories, the signing key and the secrets"): SECRETS,
+    ("tls", "Make sure that there is a certificate to start with"): WATCH,
+    ("zfs_dataset", None): DATASET,
+    ("pot_jail", None): POT,
+}
+# Tasks that start, restart or reload a service when something changed for it.
+SERVICES = {
+    ("remote_log", "syslog-ng"): "syslog-ng", ("node_exporter", "node_exporter"): "node_exporter", ("consul_agent", "agent"): "consul",
+    ("synapse", "Start"): "synapse", ("synapse", "Enable and start"): "synapse", ("synapse", "Restart synapse"): "synapse",
+    ("ldap_auth", "proxy"): "matrix_ldap_proxy", ("tls", "nginx read"): "nginx", ("control_user", "sshd"): "sshd",
+}
+
+# parameter: (another value, files, services)
+PARAMETERS = {
+    "matrix_alert_email": ("other@neigh.test", {HOMESERVER}, {"synapse"}),
+    "matrix_registration_enable": (True, {HOMESERVER}, {"synapse"}),
+    "matrix_shared_secret": ("another-shared-secret", {SECRETS}, {"synapse"}),
+    "matrix_metrics_port": (9110, {HOMESERVER}, {"synapse"}),
+    "matrix_max_upload_size": ("60M", {HOMESERVER, NGINX}, {"synapse", "nginx"}),
+    "matrix_smtp_host": ("10.199.0.99", {EMAIL}, {"synapse"}),
+    "matrix_smtp_port": (465, {EMAIL}, {"synapse"}),
+    "matrix_smtp_user": ("other", {EMAIL}, {"synapse"}),
+    "matrix_smtp_password": ("another-password", {EMAIL}, {"synapse"}),
+    "matrix_smtp_from": ("other@neigh.test", {EMAIL}, {"synapse"}),
+    "matrix_ldap_server": ("10.199.0.99", {LDAP, LDAP_PROXY}, {"synapse", "matrix_ldap_proxy"}),
+    "matrix_ldap_port": (3389, {LDAP_PROXY}, {"matrix_ldap_proxy"}),
+    "matrix_ldap_tls": ("none", {LDAP, SYNAPSE + "/ldap-ca.pem"}, {"synapse"}),
+    "matrix_ldap_password": ("another-password", {BIND}, {"synapse"}),
+    "matrix_ldap_domain": ("other.example", {LDAP}, {"synapse"}),
+    "matrix_ldap_base": ("ou=Other,dc=example", {LDAP}, {"synapse"}),
+    "matrix_ldap_bind_dn": ("cn=Other,dc=example", {LDAP}, {"synapse"}),
+    "matrix_ldap_filter": ("(uid=*)", {LDAP}, {"synapse"}),
+    "matrix_ldap_mode": ("simple", {LDAP, BIND}, {"synapse"}),
+    "matrix_ldap_attribute_uid": ("cn", {LDAP}, {"synapse"}),
+    "matrix_ldap_attribute_mail": ("email", {LDAP}, {"synapse"}),
+    "matrix_ldap_attribute_name": ("cn", {LDAP}, {"synapse"}),
+    "matrix_ldap_validate_certs": (False, {LDAP}, {"synapse"}),
+    "matrix_ldap_proxy_port": (3891, {LDAP, LDAP_PROXY}, {"synapse", "matrix_ldap_proxy"}),
+    "matrix_datacenter": ("dc2", {AGENT}, {"consul"}),
+    "matrix_consul_servers": ("10.199.0.17", {AGENT}, {"consul"}),
+    "matrix_gossip_key": ("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", {AGENT}, {"consul"}),
+    "matrix_node_name": ("other", {AGENT}, {"consul"}),
+    "matrix_consul_acl_token": ("e0b5b4b0-0000-0000-0000-000000000000", {AGENT}, {"consul"}),
+    "matrix_node_exporter_port": (9101, {AGENT}, {"node_exporter", "consul"}),
+    "matrix_node_exporter_disabled_collectors": (["zfs"], set(), {"node_exporter"}),
+    "matrix_node_exporter_basic_auth_users": ({"other": "password"}, {EXPORTER}, {"node_exporter"}),
+    "matrix_remote_log": ("10.199.0.99", {SYSLOG}, {"syslog-ng"}),
+    "matrix_remote_log_port": (6515, {SYSLOG}, {"syslog-ng"}),
+    "matrix_remote_log_protocol": ("tcp", {SYSLOG}, {"syslog-ng"}),
+    "matrix_alertmanager_url": ("http://10.199.0.99:9093", {WATCH}, set()),
+    "matrix_certificate_watch_days": (10, {WATCH}, set()),
+    "matrix_ssl_email": ("other@neigh.test", {WATCH}, set()),
+    "matrix_control_user_key": ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGuF0Kl2mEh8Y6VxJ3m1b5pRZ7cN9qWt4Xy2Zs8aBcDe other", {KEYS}, set()),
+    "matrix_control_user_port": (2222, {SSHD}, {"sshd"}),
+    "matrix_control_user_privilege": ("none", {DOAS}, set()),
+    "matrix_dataset_properties": ({"compression": "lz4"}, {DATASET}, set()),
+    "matrix_pot_mounts": ([{"source": "/usr/share", "target": "/media", "read_only": True}], {POT}, set()),
+}
+
+
+def files_of(change):
+    """What one line of the list of changes says about files."""
+    role, task, paths = change["role"], change["task"], change["paths"]
+    return set(paths) or {TASKS[key] for key in ((role, task), (role, None)) if key in TASKS}
+
+
+def services_of(change):
+    return {service for (role, word), service in SERVICES.items() if role == change["role"] and word in change["task"]}
+
+
+def would_change(site, name, value):
+    """(files, services, exit code and output) of a run in check mode with another value of one parameter."""
+    with tempfile.TemporaryDirectory() as directory:
+        extra, changes = Path(directory, "extra.json"), Path(directory, "changes")
+        more = {"matrix_registration_verification": "token"} if name == "matrix_registration_enable" else {}
+        extra.write_text(json.dumps({name: value, **more}), encoding="utf-8")
+        done = subprocess.run(
+            site.command("site", "--check", "--skip-tags", "verify,bootstrap", "-e", "@%s" % extra), cwd=TOP, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, env=site.environment(ANSIBLE_CALLBACK_PLUGINS=str(TOP / "tests/callback"), ANSIBLE_CALLBACKS_ENABLED="list_changes",
+                                                           LIST_CHANGES_FILE=str(changes), ANSIBLE_NOCOLOR="1"))
+        lines = [json.loads(line) for line in changes.read_text(encoding="utf-8").splitlines()] if changes.exists() else []
+    services = set().union(*map(services_of, lines))
+    files = set().union(*(files_of(line) for line in lines if line["paths"] or not services_of(line)))
+    return files, services, (done.returncode, lines, done.stdout[-3000:] + done.stderr[-500:])
+
+
+def would_change_all(site, names, workers=2):
+    """would_change of many parameters, some of them at once: they only look."""
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(zip(names, pool.map(lambda name: would_change(site, name, PARAMETERS[name][0]), names)))

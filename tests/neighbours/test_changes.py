@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run changes what it has to and nothing else, and costs little when there is nothing to change."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from .conftest import TOP
+from .parameters import PARAMETERS, would_change_all
+
+# Each service and each kind of file is touched by one of these; tests/run walk goes through all of them.
+REPRESENTATIVE = ["matrix_alert_email", "matrix_ldap_filter", "matrix_smtp_port", "matrix_gossip_key", "matrix_remote_log_port", "matrix_max_upload_size",
+                  "matrix_certificate_watch_days", "matrix_control_user_key"]
+
+
+def test_a_second_run_changes_nothing_and_takes_few_remote_operations(site):
+    done = subprocess.run([TOP / "tests/count-operations", "-i", site.inventory], env=site.environment(ANSIBLE_NOCOLOR="1"), cwd=TOP,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert re.search(r"^%s +: .*changed=0 " % site.machine, done.stdout, re.M), done.stdout[-6000:]
+    operations = int(re.search(r"^%s +(\d+) +\d+$" % site.machine, done.stdout, re.M).group(1))
+    assert operations < 60, done.stdout[-2000:]
+
+
+@pytest.fixture(scope="module")
+def changes(site):
+    return would_change_all(site, REPRESENTATIVE)
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_one_parameter_concerns_its_files_and_services_only(changes, name):
+    files, services, (code, lines, shown) = changes[name]
+    assert code == 0, shown
+    assert (files, services) == PARAMETERS[name][1:], lines
+
+
+# Hashes of all files that a run may write, and the process of each service.
+STATE = r"""
+import hashlib, json, os, subprocess
+found = {}
+for top in ("/etc", "/usr/local/etc", "/usr/local/libexec", "/usr/local/bin", "/mnt/matrixdata/tls", "/mnt/matrixdata/ssh", "/mnt/matrixdata/control"):
+    for parent, directories, files in os.walk(top):
+        for name in files:
+            path = os.path.join(parent, name)
+            if os.path.isfile(path) and not path.endswith((".pyc", "/account.conf")):
+                with open(path, "rb") as stream:
+                    found[path] = hashlib.sha256(stream.read()).hexdigest()
+for service, path in {"synapse": "matrix-synapse/homeserver.pid", "nginx": "nginx.pid", "matrix_ldap_proxy": "matrix-ldap-proxy.pid", "consul": "consul.pid",
+                      "node_exporter": "node_exporter.pid", "syslog-ng": "syslog.pid", "sshd": "sshd.pid", "cron": "cron.pid"}.items():
+    with open("/var/run/" + path) as stream:
+        found["service " + service] = stream.read().strip()
+print(json.dumps(found))
+"""
+
+
+def state(site):
+    return json.loads(site.inside("/usr/local/bin/python3.11", "-c", STATE, pot=site.machine).stdout)
+
+
+@pytest.mark.parametrize("name, value, restarted", [
+    ("matrix_smtp_from", "other@neigh.test", {"service synapse"}),
+    ("matrix_certificate_watch_days", 10, set()),
+    ("matrix_node_name", "other", {"service consul"}),
+])
+def test_a_real_run_does_what_check_mode_says(site, name, value, restarted):
+    before = state(site)
+    try:
+        done = site.ansible("site", "--skip-tags", "verify", **{name: value})
+        assert done.code == 0, done.output[-3000:]
+        after = state(site)
+        assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == PARAMETERS[name][1] | restarted
+    finally:
+        site.roles("synapse", "tls", "consul_agent")
+    assert {path for path, digest in state(site).items() if digest != before[path] and not path.startswith("service ")} == set()

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""People of the directory log in through the Matrix API; whatever happens to the directory, local accounts do too."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import SYNAPSE, wait_for
+
+ANSWER_TIMEOUT = 5
+
+
+def test_a_user_of_a_four_label_domain_logs_in_over_starttls(site):
+    status, answer, _seconds = site.login("alice")
+    assert status == 200, answer
+    assert answer["user_id"] == "@alice:neigh.test"
+    settings = site.jail_run("cat %s/homeserver.d/ldap.yaml" % SYNAPSE)
+    assert "start_tls: true" in settings and "dc=corp,dc=example,dc=co,dc=uk" in settings
+    assert "password_providers" not in settings and site.secrets["directory"] not in settings
+
+
+def test_the_mail_address_is_attached(site):
+    client = site.client()
+    client.login("alice", site.remembered("alice"))
+    addresses = client.call("GET", "/_matrix/client/v3/account/3pid").json()["threepids"]
+    assert [entry["address"] for entry in addresses] == ["alice@corp.example.co.uk"]
+
+
+@pytest.mark.parametrize("user", ["alice", "admin", "nobody"])
+def test_a_wrong_password_is_refused(site, user):
+    status, answer, _seconds = site.login(user, "wrong")
+    assert status == 403 and answer["errcode"] == "M_FORBIDDEN"
+
+
+def test_with_the_directory_down_a_local_account_logs_in_within_three_seconds(site):
+    with site.away("slapd"):
+        status, answer, seconds = site.login("admin")
+        assert status == 200, answer
+        assert seconds < 3
+        assert site.login("alice")[0] == 403
+    assert wait_for(lambda: site.login("alice")[0] == 200, 20, "LDAP users log in again")
+
+
+def test_with_a_directory_that_hangs_a_local_account_logs_in_within_the_answer_timeout(site):
+    with site.frozen("slapd"):
+        status, answer, seconds = site.login("admin")
+        assert status == 200, answer
+        assert seconds < ANSWER_TIMEOUT + 2
+    assert wait_for(lambda: site.login("alice")[0] == 200, 20, "LDAP users log in again")
+
+
+def test_a_silent_directory_does_not_keep_synapse_from_stopping(site):
+    with site.away("slapd"):
+        site.login("admin")
+        site.jail_run("time=$(date +%s); service synapse onestop >/dev/null && [ $(($(date +%s) - time)) -lt 20 ]")
+    site.service("synapse", "onestart")
+    site.settle()
+
+
+VARIANTS = {
+    "ldaps": {"matrix_ldap_tls": "ldaps"},
+    "plain": {"matrix_ldap_tls": "none"},
+    "the second of two servers": {"matrix_ldap_server": "10.199.0.99,10.199.0.15"},
+    "simple": {"matrix_ldap_mode": "simple", "matrix_ldap_tls": "ldaps"},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_other_ways_to_the_directory(site, name):
+    """Bind and search as the role does, write what Synapse reads, and log in through the module itself."""
+    try:
+        site.roles("ldap_auth", **VARIANTS[name])
+        status, answer, seconds = site.login("bob")
+        assert status == 200, answer
+        assert seconds < 10
+        assert site.verify(**VARIANTS[name]) == []
+    finally:
+        if name == list(VARIANTS)[-1]:
+            site.roles("ldap_auth")
+
+
+WRONG = {
+    "password": ({"matrix_ldap_password": "wrong"}, "matrix_ldap_bind_dn and matrix_ldap_password"),
+    "account": ({"matrix_ldap_bind_dn": "cn=Nobody,dc=corp,dc=example,dc=co,dc=uk"}, "matrix_ldap_bind_dn and matrix_ldap_password"),
+    "base": ({"matrix_ldap_base": "ou=Nobody,dc=corp,dc=example,dc=co,dc=uk"}, "matrix_ldap_domain and matrix_ldap_base"),
+    "directory": ({"matrix_ldap_server": "10.199.0.99"}, "matrix_ldap_server and matrix_ldap_port"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_role_says_what_is_wrong_before_synapse_hears_of_it(site, name):
+    variables, look_at = WRONG[name]
+    before = site.jail_run("cat %s/homeserver.d/ldap.yaml; cat /var/run/matrix-synapse/homeserver.pid" % SYNAPSE)
+    try:
+        done = site.ansible("site", "--tags", "ldap_auth", **variables)
+        assert done.code != 0
+        assert look_at in done.words, done.output[-3000:]
+        assert site.jail_run("cat %s/homeserver.d/ldap.yaml; cat /var/run/matrix-synapse/homeserver.pid" % SYNAPSE) == before
+    finally:
+        site.roles("ldap_auth")
+
+
+def test_switched_off_it_is_gone_and_local_logins_work(site):
+    files = "%s/homeserver.d/ldap.yaml %s/ldap_bind_password %s/ldap-ca.pem /usr/local/etc/matrix-ldap-proxy.conf /usr/local/etc/rc.d/matrix_ldap_proxy" % (
+        (SYNAPSE,) * 3)
+    assert len(site.jail_run("ls %s" % files).split()) == 5
+    try:
+        site.roles("ldap_auth", matrix_ldap_server="")
+        assert site.jail_run("ls %s 2>/dev/null" % files, check=False) == ""
+        assert "matrix-ldap-proxy" not in site.jail_run("ps -axww -o command")
+        assert site.login("admin")[0] == 200
+        assert site.login("alice")[0] == 403
+        assert site.roles("ldap_auth", matrix_ldap_server="").changed == 0
+    finally:
+        site.roles("ldap_auth")
+    assert site.login("alice")[0] == 200

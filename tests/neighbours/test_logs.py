@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is logged in the jail arrives at the log server, also what was logged while that was away."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from .conftest import wait_for
+
+MANY = 500
+
+
+def arrived(site, text):
+    return int(site.tell("syslog-receiver", "count", text))
+
+
+def log(site, text, number):
+    """Log numbered messages through the system's logger and in Synapse's file."""
+    site.jail_run("i=0; while [ $i -lt %d ]; do i=$((i + 1)); echo \"%s number $i end\"; done | logger -t neighbours -p daemon.notice" % (number, text))
+
+
+def test_system_and_synapse_logs_arrive(site):
+    text = "marker" + secrets.token_hex(6)
+    log(site, text, 1)
+    assert wait_for(lambda: arrived(site, text), 20, "the system's message arrives") == 1
+    name = "user" + secrets.token_hex(6)
+    site.login(name, "wrong")
+    assert wait_for(lambda: arrived(site, "@%s:neigh.test" % name) or arrived(site, name), 20, "Synapse's line about the login arrives")
+    # And still lands in the base system's files.
+    assert text in site.jail_run("cat /var/log/messages")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_nothing_is_lost_while_the_receiver_is_away(site, restart):
+    text = "marker" + secrets.token_hex(6)
+    log(site, text, 10)
+    wait_for(lambda: arrived(site, text) == 10, 20, "ten messages before")
+    site.tell("syslog-receiver", "pause")
+    try:
+        log(site, text, MANY)
+        if restart:
+            site.service("syslog-ng", "restart")
+            log(site, text, MANY)
+    finally:
+        site.tell("syslog-receiver", "resume")
+    expected = 10 + MANY * (2 if restart else 1)
+    wait_for(lambda: arrived(site, text) >= expected, 60, "all messages arrive")
+    assert arrived(site, text) == expected
+    for number in (1, MANY // 2, MANY):
+        assert arrived(site, "%s number %d end" % (text, number)) >= 1
+
+
+def test_the_buffer_is_on_the_dataset(site):
+    assert "/mnt/matrixdata/syslog-ng" in site.jail_run("cat /usr/local/etc/syslog-ng.conf")
+    assert site.jail_run("ls /mnt/matrixdata/syslog-ng").split()
+
+
+def test_switched_off_syslogd_is_back(site):
+    try:
+        site.roles("remote_log", matrix_remote_log="")
+        assert "running" in site.service("syslogd", "onestatus")
+        assert site.roles("remote_log", matrix_remote_log="").changed == 0
+    finally:
+        site.roles("remote_log")
+    text = "marker" + secrets.token_hex(6)
+    log(site, text, 1)
+    assert wait_for(lambda: arrived(site, text), 20, "messages arrive again") == 1
+    assert site.roles("remote_log").changed == 0

@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each part is broken on purpose, and verify names that part, a variable to look at, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from .conftest import SYNAPSE, wait_for
+
+NGINX = "/usr/local/etc/nginx/nginx.conf"
+AGENT = "/usr/local/etc/consul.d/agent.json"
+TLS = "/mnt/matrixdata/tls"
+
+
+@contextlib.contextmanager
+def stopped(site, service):
+    site.service(service, "onestop")
+    try:
+        yield {}
+    finally:
+        site.service(service, "onestart")
+
+
+@contextlib.contextmanager
+def edited(site, path, script, service, verb):
+    """A file of the jail is changed by a sed script and its service told so."""
+    site.jail_run("cp -p %s %s.whole && sed '%s' %s.whole > %s && ! cmp -s %s %s.whole && service %s %s" % (path, path, script, path, path, path, path, service, verb))
+    try:
+        yield {}
+    finally:
+        site.jail_run("cat %s.whole > %s && rm %s.whole && service %s %s" % (path, path, path, service, verb))
+
+
+@contextlib.contextmanager
+def moved(site, path):
+    site.jail_run("mv %s %s.away" % (path, path))
+    try:
+        yield {}
+    finally:
+        site.jail_run("mv %s.away %s" % (path, path))
+
+
+@contextlib.contextmanager
+def variables(**wrong):
+    """The inventory says something else than what is true."""
+    yield wrong
+
+
+@contextlib.contextmanager
+def expired_certificate(site):
+    place = "/root/expired"
+    site.jail_run(
+        "mkdir -p %(p)s && cp -p %(t)s/fullchain.pem %(t)s/privkey.pem %(p)s && openssl req -x509 -key %(p)s/privkey.pem -subj /CN=%(d)s "
+        "-addext subjectAltName=DNS:%(d)s -days -1 -out %(p)s/expired.pem 2>/dev/null; openssl x509 -in %(p)s/expired.pem -noout && "
+        "cat %(p)s/expired.pem > %(t)s/fullchain.pem && service nginx reload" % {"p": place, "t": TLS, "d": site.domain})
+    site.jail_run("cat %s/expired.pem" % place)
+    # The authority is told apart from the date: the expired one vouches for itself.
+    root = site.place / "expired.pem"
+    root.write_text(site.jail_run("cat %s/expired.pem" % place))
+    try:
+        yield {"matrix_verify_ca_file": str(root)}
+    finally:
+        site.jail_run("cat %s/fullchain.pem > %s/fullchain.pem && service nginx reload && rm -r %s" % (place, TLS, place))
+
+
+@contextlib.contextmanager
+def pot_down(site):
+    site.machine_run("pot stop %s" % site.machine)
+    try:
+        yield {}
+    finally:
+        site.machine_run("pot start %s >/dev/null 2>&1" % site.machine)
+
+
+@contextlib.contextmanager
+def mount_gone(site):
+    """As after a restore of the machine that forgot the mount: pot stopped, mount taken out, pot started."""
+    pot = site.machine
+    configuration = "/opt/pot/jails/%s/conf/fscomp.conf" % pot
+    site.machine_run("pot stop %s; cp -p %s /root/fscomp.conf; grep -v ' /mnt$' /root/fscomp.conf > %s; pot start %s >/dev/null 2>&1" % (pot, configuration, configuration, pot))
+    try:
+        yield {}
+    finally:
+        site.machine_run("pot stop %s; cat /root/fscomp.conf > %s; pot start %s >/dev/null 2>&1" % (pot, configuration, pot))
+
+
+@contextlib.contextmanager
+def no_boot(site):
+    site.machine_run("pot set-attribute -p %s -A start-at-boot -V NO" % site.machine)
+    try:
+        yield {}
+    finally:
+        site.machine_run("pot set-attribute -p %s -A start-at-boot -V YES" % site.machine)
+
+
+@contextlib.contextmanager
+def away(site, kind):
+    with site.away(kind):
+        yield {}
+
+
+@contextlib.contextmanager
+def receiver_paused(site):
+    site.tell("syslog-receiver", "pause")
+    try:
+        yield {}
+    finally:
+        site.tell("syslog-receiver", "resume")
+
+
+@contextlib.contextmanager
+def untrusted_mail(site):
+    """The jail's trust store lost the mail server's authority."""
+    certificate = "/usr/local/etc/ssl/certs/matrix-smtp.pem"
+    site.jail_run("mv %s /root/ && certctl rehash" % certificate)
+    try:
+        yield {}
+    finally:
+        site.jail_run("mv /root/matrix-smtp.pem %s && certctl rehash" % certificate)
+
+
+@contextlib.contextmanager
+def other_ca(site, path):
+    """A CA file of the jail holds another authority's certificate."""
+    site.jail_run("cp -p %s /root/ca.whole && openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other -keyout /dev/null -out %s 2>/dev/null" % (path, path))
+    try:
+        yield {}
+    finally:
+        site.jail_run("cat /root/ca.whole > %s && rm /root/ca.whole" % path)
+
+
+@contextlib.contextmanager
+def agent_without_key(site):
+    """The agent has another gossip key than the servers."""
+    with edited(site, AGENT, 's|"encrypt": "[^"]*"|"encrypt": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="|', "consul", "restart"):
+        # It forgets the members it knew only when they do not answer.
+        wait_for(lambda: "server1" not in site.jail_run("consul members -http-addr=unix:///var/run/consul/http.sock -status=alive", check=False), 30, "no server is seen")
+        yield {}
+
+
+# name: (how to break it, what verify must name and nothing else)
+BREAKAGES = {
+    "gossip key": (agent_without_key, ["The Consul agent sees a server", "matrix_gossip_key"]),
+    "Consul agent stopped": (lambda site: stopped(site, "consul"), ["The Consul agent runs", "matrix_consul_servers"]),
+    "Consul servers elsewhere": (lambda site: variables(matrix_consul_servers="10.199.0.99"), ["A Consul server is reachable", "matrix_consul_servers"]),
+    "bind password": (lambda site: variables(matrix_ldap_password="wrong"), ["The directory accepts the bind account", "matrix_ldap_password"]),
+    "LDAP base": (lambda site: variables(matrix_ldap_base="ou=Nobody,dc=example"), ["The directory accepts the bind account", "matrix_ldap_base"]),
+    "LDAP filter": (lambda site: variables(matrix_ldap_filter="(objectClass=posixAccount)"), ["The directory accepts the bind account", "matrix_ldap_filter"]),
+    "LDAP authority": (lambda site: other_ca(site, SYNAPSE + "/ldap-ca.pem"), ["The directory accepts the bind account", "matrix_ldap_ca_file"]),
+    "directory down": (lambda site: away(site, "slapd"), ["The directory accepts the bind account", "matrix_ldap_server"]),
+    "LDAP proxy stopped": (lambda site: stopped(site, "matrix_ldap_proxy"), ["The LDAP proxy runs", "matrix_ldap_server"]),
+    "SMTP password": (lambda site: variables(matrix_smtp_password="wrong"), ["The mail server accepts a session", "matrix_smtp_password"]),
+    "SMTP authority": (untrusted_mail, ["The mail server accepts a session", "matrix_smtp_ca_file"]),
+    "mail server away": (lambda site: away(site, "smtp-sink"), ["The mail server accepts a session", "matrix_smtp_host"]),
+    "syslog-ng stopped": (lambda site: stopped(site, "syslog-ng"), ["syslog-ng runs", "matrix_remote_log"]),
+    "log receiver away": (receiver_paused, ["The log server accepts connections", "matrix_remote_log"]),
+    "log receiver's authority": (lambda site: other_ca(site, "/usr/local/etc/syslog-ng-ca.pem"), ["The log server accepts connections", "matrix_remote_log_ca_file"]),
+    "Alertmanager away": (lambda site: away(site, "alertmanager"), ["Alertmanager answers", "matrix_alertmanager_url"]),
+    "certificate expired": (expired_certificate, ["The certificate is good", "matrix_tls_mode"]),
+    "Synapse stopped": (lambda site: stopped(site, "synapse"), ["Synapse runs", "synapse_settings"]),
+    "nginx stopped": (lambda site: stopped(site, "nginx"), ["The reverse proxy runs", "matrix_tls_mode"]),
+    "node_exporter stopped": (lambda site: stopped(site, "node_exporter"), ["node_exporter runs", "matrix_ip"]),
+    "sshd stopped": (lambda site: stopped(site, "sshd"), ["sshd runs", "matrix_control_user"]),
+    "cron stopped": (lambda site: stopped(site, "cron"), ["cron runs", "matrix_pot_name"]),
+    "admin interface open": (lambda site: edited(site, NGINX, "s#|/_synapse/client/|#|/_synapse/client/|/_synapse/admin/|#; s#if (.for_synapse = 0)#if (0)#", "nginx", "reload"),
+                             ["The admin interface is closed", "matrix_tls_mode"]),
+    "8448 closed": (lambda site: edited(site, NGINX, "s/^\\( *listen [^ ]*:\\)8448 /\\18449 /", "nginx", "reload"), ["Federation shows the signing key", "matrix_ip"]),
+    "signing key missing": (lambda site: moved(site, "/mnt/matrixdata/matrix-synapse/signing.key"), ["The signing key is on the dataset", "matrix_dataset"]),
+    "start at boot": (no_boot, ["The pot starts at boot", "pot_jail_attributes"]),
+    "mount missing": (mount_gone, ["The pot has the dataset", "matrix_dataset"]),
+    "pot stopped": (pot_down, ["The pot runs", "matrix_pot_name"]),
+    "no such pot": (lambda site: variables(matrix_pot_name="nobody"), ["The pot exists", "matrix_pot_name"]),
+}
+
+
+def test_a_whole_server_passes(site):
+    site.settle()
+    assert site.verify() == []
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_verify_names_what_is_broken(site, name):
+    breaking, (part, variable) = BREAKAGES[name]
+    site.settle()
+    with breaking(site) as wrong:
+        failures = site.verify(**wrong)
+    assert failures, "verify noticed nothing"
+    assert part in failures[0] and variable in failures[0].rpartition("(look at ")[2], failures
+    others = failures[1:]
+    if name == "mount missing":
+        # Seen from both sides.
+        assert [failure.startswith("The dataset is mounted in the jail") for failure in others] == [True], failures
+    else:
+        assert others == [], others
+
+
+def test_nothing_is_checked_that_is_switched_off(site):
+    off = {"matrix_ldap_server": "", "matrix_consul_servers": "", "matrix_smtp_host": "", "matrix_remote_log": "", "matrix_alertmanager_url": "",
+           "matrix_control_user": False, "matrix_metrics_port": 0}
+    done = site.ansible("verify", "-v", verify_attempts=1, **off)
+    assert done.code == 0, done.output[-3000:]
+    # Ten in the jail, eight from outside and none of them about what is off.
+    everything = site.ansible("verify", verify_attempts=1)
+    count = [int(word.output.partition(" checks passed")[0].rpartition('"')[2]) for word in (done, everything)]
+    assert count[0] < count[1] - 10, count

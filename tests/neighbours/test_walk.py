@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Walks over all parameters; minutes of work, so that it runs as a stage of its own (tests/run walk)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from .parameters import PARAMETERS, would_change_all
+
+pytestmark = pytest.mark.skipif(not os.environ.get("POTLUCK_WALK"), reason="takes minutes: tests/run walk")
+
+
+@pytest.fixture(scope="module")
+def changes(site):
+    return would_change_all(site, PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_one_parameter_concerns_its_files_and_services_only(changes, name):
+    files, services, (code, lines, shown) = changes[name]
+    assert code == 0, shown
+    assert (files, services) == PARAMETERS[name][1:], lines
