@@ -275,7 +275,8 @@ def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
     if not found:
         jails.remove(name)
         return False
-    name, jail = found
+    name = found[0]
+    jail = found[1]
     if stop:
         clean = {
             "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin",
@@ -364,7 +365,7 @@ def nullfs(source: str, target: str, read_only: bool) -> None:
     lower = mounttable.holding(source)
     words = ["ro" if read_only else "rw"]
     if lower and lower["fstype"] in ("zfs", "nullfs"):
-        words += [word for word in lower["options"].split(",")[1:]]
+        words += lower["options"].split(",")[1:]
         if lower["options"].startswith("ro"):
             words[0] = "ro"
             read_only = True

@@ -1563,7 +1563,7 @@ def cmd_clone(args: list[str]) -> int:
         error("Options -s and -F are mutually exclusive")
         raise usage("clone")
     if var(source, "pot.level") == "0" and kind_of(source) == "multi":
-        error(f"Level 0 pots cannot be cloned")
+        error("Level 0 pots cannot be cloned")
         raise usage("clone")
     kind = kind_of(source)
     own = dataset(source)
@@ -1738,7 +1738,7 @@ def destroy_pot(pot: str, recursive: bool, force: bool, quiet: bool) -> int:
 def remove_pot(pot: str, force: bool) -> bool:
     # what a start or mount-in that was cut off has left behind must not be reached by rm -rf
     state = zfs.load()
-    below = [name for name in zfs.children(state, dataset(pot))] if dataset(pot) in state["datasets"] else []
+    below = zfs.children(state, dataset(pot)) if dataset(pot) in state["datasets"] else []
     clones = any(
         zfs.clones_of(state, f"{name}@{tag}")
         for name in [dataset(pot), *below]
@@ -2676,10 +2676,8 @@ def cmd_copy_in(args: list[str]) -> int:
             if here is not None and os.path.isdir(root + here):
                 place = root + here
                 if os.path.isdir(source):
-                    import tempfile
-
                     # the source is mounted under a random name in /tmp, and cp keeps that name
-                    place += "/" + os.path.basename(tempfile.mktemp(prefix="copy-in.", dir="/tmp"))
+                    place += "/" + "copy-in." + os.urandom(4).hex()
             good = copy(source.rstrip("/") if os.path.isdir(source) else source, place)
         else:
             complain(OSError(f"cp: {target}: No such file or directory"))

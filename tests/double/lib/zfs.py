@@ -972,7 +972,7 @@ def _destroy_snapshots(state: dict, name: str, dataset: str, tags: str, recursiv
             elif item in known:
                 found.append((each, item))
     if not found:
-        raise ZfsError(f"could not find any snapshots to destroy; check snapshot names.")
+        raise ZfsError("could not find any snapshots to destroy; check snapshot names.")
     for each, tag in found:
         clones = clones_of(state, f"{each}@{tag}")
         if clones and not dependents:
@@ -1192,7 +1192,7 @@ def send(name: str, replicate: bool, properties: bool, since: str | None, out) -
     dataset, _separator, tag = name.partition("@")
     need(state, name)
     if not tag:
-        raise ZfsError(f"Error: Unsupported flag with filesystem or bookmark.")
+        raise ZfsError("Error: Unsupported flag with filesystem or bookmark.")
     out.write(MAGIC)
     for each in [dataset] + (children(state, dataset) if replicate else []):
         entry = state["datasets"][each]
