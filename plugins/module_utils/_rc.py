@@ -9,6 +9,7 @@ service and C(sysrc) itself end with 0 whatever happened): what matters is what 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ import time
 
 SYSRC = '/usr/sbin/sysrc'
 SERVICE = '/usr/sbin/service'
+PS = '/bin/ps'
 DEFAULTS = '/etc/defaults/rc.conf'
 
 POLL_INTERVAL = 0.2
@@ -128,6 +130,18 @@ class Variables:
             left = self.present(names)
             if left:
                 raise RcError('sysrc did not remove %s: %s' % (', '.join(left), said(stdout, stderr)))
+
+
+def newer(paths, pid):
+    """True when one of the files was changed after the process started; a file that is not there was not."""
+    if not paths:
+        return False
+    rc, stdout, dummy = run([PS, '-o', 'etimes=', '-p', str(pid)])
+    if rc != 0 or not stdout.strip().isdigit():
+        return False  # it has just ended, which its status will tell
+    # ps counts whole seconds, so the true start is up to a second before this.
+    started = time.time() - int(stdout)
+    return any(os.path.exists(path) and os.stat(path).st_mtime > started for path in paths)
 
 
 class Status:

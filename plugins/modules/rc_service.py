@@ -74,6 +74,13 @@ options:
       - Restart the service if it runs and one of O(variables) or O(variables_absent) was changed.
     type: bool
     default: false
+  restart_if_newer:
+    description:
+      - Restart the service if it runs and one of these files was changed after its process started.
+      - Unlike a handler this also works when an earlier run was cut off between the change and the restart.
+    type: list
+    elements: path
+    default: []
   timeout:
     description:
       - Seconds to wait for a service that was started or stopped to show it.
@@ -91,6 +98,7 @@ EXAMPLES = r"""
     enabled: true
     state: started
     restart_on_change: true
+    restart_if_newer: [/usr/local/etc/consul.d/agent.json]
     variables:
       consul_datadir: /var/db/consul
       consul_syslog_output_enable: "YES"
@@ -124,15 +132,15 @@ variables:
   sample: {before: {consul_enable: null}, after: {consul_enable: "YES"}}
 running:
   description: Whether the service runs now; in check mode, would run.
-  returned: when O(state) or O(restart_on_change) is given
+  returned: when O(state), O(restart_on_change) or O(restart_if_newer) is given
   type: bool
 state:
   description: V(started) or V(stopped), the same as RV(running).
-  returned: when O(state) or O(restart_on_change) is given
+  returned: when O(state), O(restart_on_change) or O(restart_if_newer) is given
   type: str
 pid:
   description: Process ID that the service's status names first; V(null) when it names none, and in check mode when it would change.
-  returned: when O(state) or O(restart_on_change) is given
+  returned: when O(state), O(restart_on_change) or O(restart_if_newer) is given
   type: int
 actions:
   description: What was done, or would be in check mode.
@@ -220,7 +228,8 @@ def next_action(state, restart, running):
 def apply_state(module, service, status, variables_changed, actions):
     """Bring the service to what is wanted, given its Status: the result's keys about it, and (before, after) for the diff."""
     params = module.params
-    action = next_action(params['state'], params['restart_on_change'] and variables_changed, status.running)
+    stale = status.pid is not None and _rc.newer(params['restart_if_newer'], status.pid)
+    action = next_action(params['state'], (params['restart_on_change'] and variables_changed) or stale, status.running)
     before, running, pid = status.running, status.running, status.pid
     if action:
         actions.append('%s %s' % (action, params['name']))
@@ -239,7 +248,7 @@ def ensure(module, result):
     params = module.params
     _rc.check_service_name(params['name'])
     service = _rc.Service(params['name'], params['timeout'])
-    status = service.status() if params['state'] or params['restart_on_change'] else None
+    status = service.status() if params['state'] or params['restart_on_change'] or params['restart_if_newer'] else None
     if status and not status.exists:
         # In check mode the package that brings the service may not have been installed for real.
         if not module.check_mode:
@@ -268,6 +277,7 @@ def main():
             file=dict(type='path'),
             state=dict(type='str', choices=['started', 'stopped', 'restarted', 'reloaded']),
             restart_on_change=dict(type='bool', default=False),
+            restart_if_newer=dict(type='list', elements='path', default=[]),
             timeout=dict(type='int', default=30),
         ),
         supports_check_mode=True,

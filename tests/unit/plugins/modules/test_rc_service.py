@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 
@@ -358,3 +360,30 @@ def test_what_is_accepted_survives_the_assignment(tmp_path_factory, value):
 def test_values_of_several_lines_that_somebody_else_wrote(monkeypatch):
     monkeypatch.setattr(_rc, 'run', lambda argv: (0, 'a: one\ntwo: three\nb: \nc:\n', ''))
     assert _rc.Variables().read(['a', 'b', 'c']) == {'a': 'one\ntwo: three', 'b': '', 'c': ''}
+
+
+# Files that the process has not read yet
+
+def test_a_file_counts_when_it_is_newer_than_the_process(tmp_path):
+    older, newer = tmp_path / 'older', tmp_path / 'newer'
+    for path in (older, newer):
+        path.touch()
+    os.utime(older, (time.time() - 60, time.time() - 60))
+    with subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE) as process:
+        assert not _rc.newer([str(older), str(tmp_path / 'gone')], process.pid)
+        os.utime(newer, (time.time() + 60, time.time() + 60))
+        assert _rc.newer([str(older), str(newer)], process.pid)
+        assert not _rc.newer([], process.pid)
+    assert not _rc.newer([str(newer)], process.pid)
+
+
+def test_a_service_with_an_unread_file_is_restarted(module, machine, monkeypatch):
+    module(enabled=True, state='started')
+    asked = []
+    monkeypatch.setattr(_rc, 'newer', lambda paths, pid: asked.append((paths, pid)) or True)
+    assert module(check=True, state='started', restart_if_newer=['/etc/x'])['actions'] == ['restart demod']
+    result = module(state='started', restart_if_newer=['/etc/x'])
+    assert result['changed'] and result['actions'] == ['restart demod'] and result['pid'] == 5014
+    assert asked == [(['/etc/x'], 5007)] * 2
+    monkeypatch.setattr(_rc, 'newer', lambda paths, pid: False)
+    assert not module(state='started', restart_if_newer=['/etc/x'])['changed']
