@@ -40,7 +40,8 @@ class Lab:
         self.directory = directory
         self.names = {machine: "image-%d-%s" % (os.getpid(), machine) for machine in ("builder", "machine")}
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / "key")], check=True)
-        self.addresses = {machine: self.double("start", name, "--ssh-key", str(directory / "key.pub")).split()[-1] for machine, name in self.names.items()}
+        key = str(directory / "key.pub")
+        self.addresses = {machine: self.double("start", name, "--ssh-key", key).split()[-1] for machine, name in self.names.items()}
         base, last = self.addresses["machine"].rsplit(".", 1)
         self.ip = "%s.%d" % (base, int(last) % 50 + 200)
 
@@ -66,8 +67,9 @@ class Lab:
             pot start recorder
         """)
         script = (HERE / "recorder").read_text(encoding="utf-8")
-        subprocess.run([str(DOUBLE), "exec", self.names["builder"], "--", "jexec", "-l", "recorder", "/bin/sh", "-c",
-                        "mkdir -p /usr/local/etc/rc.d && cat > /usr/local/etc/rc.d/recorder && chmod 755 /usr/local/etc/rc.d/recorder"], input=script, text=True, check=True, capture_output=True)
+        install = "mkdir -p /usr/local/etc/rc.d && cat > /usr/local/etc/rc.d/recorder && chmod 755 /usr/local/etc/rc.d/recorder"
+        subprocess.run([str(DOUBLE), "exec", self.names["builder"], "--", "jexec", "-l", "recorder", "/bin/sh", "-c", install],
+                       input=script, text=True, check=True, capture_output=True)
         self.run("builder", """
             set -e
             pot stop recorder
@@ -205,3 +207,15 @@ def test_secrets_in_pot_conf_are_world_readable_as_documented(deployed):
     mode = deployed.run("machine", "stat -f %Lp /opt/pot/jails/matrix1-example-com/conf/pot.conf").strip()
     assert int(mode, 8) & stat.S_IROTH
     assert "pot.conf" in (TOP / "docs/security-model.md").read_text(encoding="utf-8")
+
+
+def test_the_documented_way_to_save_the_signing_key(deployed):
+    text = (TOP / "docs/coming-from-potluck.md").read_text(encoding="utf-8")
+    command = re.search("^jexec .* cp -p .*$", text, re.MULTILINE).group(0).replace("-l matrix-synapse ", "-l matrix1-example-com ")
+    deployed.run("machine", """
+        set -e
+        jexec -l matrix1-example-com mkdir -p /usr/local/etc/matrix-synapse /mnt/matrixdata/matrix-synapse
+        jexec -l matrix1-example-com sh -c 'echo ed25519 key > /usr/local/etc/matrix-synapse/example.com.signing.key'
+        %s
+    """ % command)
+    assert deployed.run("machine", "cat /mnt/matrixdata/matrixdata/matrix-synapse/signing.key") == "ed25519 key\n"
