@@ -379,7 +379,8 @@ class Tls:
         try:
             self.ask_directory()
         except Problem as problem:
-            raise Problem("the ACME CA %s gave no certificate for %s: %s; %s" % (self.acme_url, self.domains[0], problem, after)) from None
+            text = "matrix_acme_directory: the ACME CA %s gave no certificate for %s: %s; %s" % (self.acme_url, self.domains[0], problem, after)
+            raise Problem(text) from None
         if self.acme["eab_kid"]:
             # Here they stay off every command line.
             eab = {"CA_EAB_KEY_ID": self.acme["eab_kid"], "CA_EAB_HMAC_KEY": self.acme["eab_hmac_key"]}
