@@ -152,7 +152,10 @@ def test_logging_and_rotation(machine: replay.Machine) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["grep -P x /etc/hosts", "cp --parents a b", "sed -i s/a/b/ /etc/hosts", "date -d yesterday", "readlink -e /", "find / -printf x", "echo | xargs -d x", "stat -c %U /"],
+    [
+        "grep -P x /etc/hosts", "cp --parents a b", "sed -i s/a/b/ /etc/hosts", "date -d yesterday", "readlink -e /", "find / -printf x",
+        "echo | xargs -d x", "stat -c %U /",
+    ],
 )
 def test_refuses_what_only_linux_knows(machine: replay.Machine, command: str) -> None:
     """A task that would fail on FreeBSD fails in the double."""
@@ -169,7 +172,8 @@ def test_cron_runs_system_tables() -> None:
     """Tables below /usr/local/etc/cron.d are run as the user they name, with their own PATH; reboot jobs once a boot."""
     with replay.Machine("cron") as machine:
         machine.run("mkdir -p /usr/local/etc/cron.d")
-        table = "SHELL=/bin/sh\\nPATH=/bin:/usr/bin\\n@every_minute nobody id -un >>/tmp/every\\n@2 root echo $PATH >>/tmp/seconds\\n@reboot root echo up >>/root/boots\\n"
+        table = "SHELL=/bin/sh\\nPATH=/bin:/usr/bin\\n@every_minute nobody id -un >>/tmp/every\\n"
+        table += "@2 root echo $PATH >>/tmp/seconds\\n@reboot root echo up >>/root/boots\\n"
         machine.run(f"printf '{table}' >/usr/local/etc/cron.d/own; service cron restart")
         wait_until(lambda: machine.run("cat /tmp/seconds").stdout.startswith("/bin:/usr/bin\n"), 10)
         assert machine.run("cat /root/boots").returncode == 1

@@ -181,7 +181,8 @@ class Synapse(socketserver.ThreadingUnixStreamServer):
             self.rfile.read(int(headers.get("Content-Length", 0)))
             seen = json.dumps({"path": line[1], "headers": {name.lower(): value for name, value in headers.items()}}).encode()
             extra = b"Access-Control-Allow-Origin: *\r\n"
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n" + extra + b"Content-Length: %d\r\n\r\n" % len(seen) + seen)
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+            self.wfile.write(head + extra + b"Content-Length: %d\r\n\r\n" % len(seen) + seen)
 
     def __init__(self, path):
         pathlib.Path(path).unlink(missing_ok=True)
@@ -215,7 +216,8 @@ def ask(port, path, headers=None, body=None):
     """(status, headers, text); the path goes out exactly as it is."""
     connection = http.client.HTTPConnection("127.0.0.1", PORTS[port], timeout=10)
     if port in (443, 8448):
-        connection.sock = ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", PORTS[port]), timeout=10), server_hostname="example.com")
+        plain = socket.create_connection(("127.0.0.1", PORTS[port]), timeout=10)
+        connection.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname="example.com")
     connection.request("PUT" if body else "GET", path, body=body, headers={"Host": "example.com", **(headers or {})})
     answer = connection.getresponse()
     text = answer.read().decode()

@@ -22,7 +22,7 @@ class Machine:
         self.lies = set()
         self.calls = []
 
-    def run(self, dummy, argv, **kwargs):
+    def run(self, argv, **kwargs):
         command, arguments = argv[1], argv[2:]
         self.calls.append(command)
         if self.locked:
@@ -45,7 +45,7 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch):
     stand_in = Machine()
-    monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda self, argv, **kwargs: stand_in.run(self, argv, **kwargs))
+    monkeypatch.setattr(basic.AnsibleModule, "run_command", stand_in.run)
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda self, name, *rest: "/usr/sbin/" + name)
     monkeypatch.setattr(pkg.time, "sleep", lambda seconds: None)
     return stand_in
