@@ -5,6 +5,17 @@
 
 from __future__ import annotations
 
+import http.client
+
+import pytest
 from ansible.plugins.loader import init_plugin_loader
 
 init_plugin_loader([])
+
+
+@pytest.fixture(autouse=True)
+def restored_connect():
+    """Undo what ansible.module_utils.urls leaves in http.client when a request through a unix socket fails."""
+    connect = http.client.HTTPConnection.connect
+    yield
+    http.client.HTTPConnection.connect = connect
