@@ -56,7 +56,8 @@ def run(*argv, text=None, user=None, **more):
         more["env"] = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin", "HOME": entry.pw_dir, "USER": user, "LOGNAME": user}
         if os.geteuid() == 0 and entry.pw_uid != 0:
             more.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
-    return subprocess.run(argv, input=text, stdin=None if text is not None else subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False, **more)
+    source = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
+    return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, **source, **more)
 
 
 def openssl(*argv, text):
@@ -311,7 +312,7 @@ class Tls:
             os.chmod(self.acme["log"], 0o640)
 
     def issued_pair(self):
-        return self.acme_read(os.path.join(self.certificate_home, "fullchain.cer")), self.acme_read(os.path.join(self.certificate_home, self.domains[0] + ".key"))
+        return [self.acme_read(os.path.join(self.certificate_home, name)) for name in ("fullchain.cer", self.domains[0] + ".key")]
 
     def issue_reason(self):
         """Why a certificate has to be asked for, or None. That a directory exists says nothing: only a good certificate counts."""
@@ -436,7 +437,8 @@ class Tls:
         done = self.acme_sh("--update-account", "--accountemail", self.acme["email"])
         now = self.acme_settings(os.path.join(self.authority_home, "ca.conf")).get("CA_EMAIL")
         if done.returncode != 0:
-            raise Problem("the ACME CA %s did not take the mail address %s (matrix_ssl_email): %s" % (self.acme_url, self.acme["email"], self.acme_complaint(done)))
+            complaint = (self.acme_url, self.acme["email"], self.acme_complaint(done))
+            raise Problem("the ACME CA %s did not take the mail address %s (matrix_ssl_email): %s" % complaint)
         if now != self.acme["email"]:
             # Older releases tell the CA and do not note it.
             self.acme_change(os.path.join(self.authority_home, "ca.conf"), {"CA_EMAIL": self.acme["email"]})
@@ -501,7 +503,8 @@ class Tls:
         for path in ("/.well-known/matrix/server", "/.well-known/matrix/client", "/_matrix/client/versions"):
             status, headers, body, shown = self.request(port, path)
             if shown is not None:
-                installed = ssl.PEM_cert_to_DER_cert(re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", read(self.chain_path), re.S).group(0))
+                first = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", read(self.chain_path), re.S).group(0)
+                installed = ssl.PEM_cert_to_DER_cert(first)
                 if shown != installed:
                     raise Problem("nginx shows another certificate on port %s than %s holds" % (port, self.chain_path))
             if status != 200:
