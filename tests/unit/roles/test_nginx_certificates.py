@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import http.server
 import importlib.util
@@ -14,6 +15,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -228,6 +230,15 @@ def test_watch_tells_of_every_turn(settings, alertmanager, capsys):
 needs_acme = pytest.mark.skipif(not all((NGINX, PEBBLE, CHALLENGES, ACME_SH)), reason="nginx, pebble or acme.sh is missing; tests/double/prepare gets them")
 
 
+def free_ports(count):
+    """Ports that are free now: several runs of these tests may go on at once."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _number in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 class Acme:
     """A pebble whose DNS sends every name to this machine, and an nginx that answers challenges from the webroot."""
 
@@ -237,26 +248,27 @@ class Acme:
         chain, key = matrix_tls.self_signed(["localhost"], ["127.0.0.1"], 30)
         (directory / "ca.pem").write_text(chain)
         (directory / "ca.key").write_text(key)
-        self.url = "https://127.0.0.1:24000/dir"
+        directory_port, management_port, http_port, tls_port, self.dns_port, dns_management_port = free_ports(6)
+        self.url = "https://127.0.0.1:%d/dir" % directory_port
         self.root = chain
         config = {
-            "listenAddress": "127.0.0.1:24000",
-            "managementListenAddress": "127.0.0.1:24001",
+            "listenAddress": "127.0.0.1:%d" % directory_port,
+            "managementListenAddress": "127.0.0.1:%d" % management_port,
             "certificate": str(directory / "ca.pem"),
             "privateKey": str(directory / "ca.key"),
-            "httpPort": 24002,
-            "tlsPort": 24003,
+            "httpPort": http_port,
+            "tlsPort": tls_port,
             "externalAccountBindingRequired": bool(eab),
             "externalAccountMACKeys": eab or {},
         }
         (directory / "config.json").write_text(json.dumps({"pebble": config}))
         (directory / "nginx.conf").write_text(
             "pid %(d)s/nginx.pid; error_log %(d)s/error.log; events {}\n"
-            "http { access_log off; server { listen 127.0.0.1:24002; location /.well-known/acme-challenge/ { root %(w)s; } } }" % {"d": directory, "w": webroot}
+            "http { access_log off; server { listen 127.0.0.1:%(p)d; location /.well-known/acme-challenge/ { root %(w)s; } } }" % {"d": directory, "w": webroot, "p": http_port}
         )
         self.processes = {}
-        self.start("dns", CHALLENGES, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:24053", "-http01", "", "-https01", "",
-                   "-tlsalpn01", "", "-management", "127.0.0.1:24055")  # fmt: skip
+        self.start("dns", CHALLENGES, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:%d" % self.dns_port, "-http01", "", "-https01", "",
+                   "-tlsalpn01", "", "-management", "127.0.0.1:%d" % dns_management_port)  # fmt: skip
         self.start("nginx", NGINX, "-p", str(directory), "-c", str(directory / "nginx.conf"), "-g", "daemon off;user root;")
         self.start_pebble()
 
@@ -267,7 +279,7 @@ class Acme:
         log.close()
 
     def start_pebble(self):
-        self.start("pebble", PEBBLE, "-config", str(self.directory / "config.json"), "-dnsserver", "127.0.0.1:24053")
+        self.start("pebble", PEBBLE, "-config", str(self.directory / "config.json"), "-dnsserver", "127.0.0.1:%d" % self.dns_port)
         for _attempt in range(100):
             try:
                 urllib.request.urlopen(self.url, context=ssl._create_unverified_context(), timeout=2).close()
