@@ -61,7 +61,8 @@ def seen_in_log(site, claimed, source=None):
         adapter.init_poolmanager(1, 1, source_address=(source, 0))
         session.mount("http://", adapter)
     session.get("http://%s:8447/_matrix/client/versions?%s" % (site.jail, word), headers={"Host": "neigh.test", "X-Forwarded-For": claimed}, timeout=20)
-    line = wait_for(lambda: site.jail_run("grep %s /var/log/matrix-synapse/homeserver.log | grep 'Processed request' || true" % word), 20, "Synapse logs the request")
+    search = "grep %s /var/log/matrix-synapse/homeserver.log | grep 'Processed request' || true" % word
+    line = wait_for(lambda: site.jail_run(search), 20, "Synapse logs the request")
     return line.rpartition("synapse.access")[2].split(" - ", 4)
 
 

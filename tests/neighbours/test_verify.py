@@ -29,11 +29,13 @@ def stopped(site, service):
 @contextlib.contextmanager
 def edited(site, path, script, service, verb):
     """A file of the jail is changed by a sed script and its service told so."""
-    site.jail_run("cp -p %s %s.whole && sed '%s' %s.whole > %s && ! cmp -s %s %s.whole && service %s %s" % (path, path, script, path, path, path, path, service, verb))
+    site.jail_run("cp -p %s %s.whole && sed '%s' %s.whole > %s && ! cmp -s %s %s.whole" % (path, path, script, path, path, path, path))
+    site.service(service, verb)
     try:
         yield {}
     finally:
-        site.jail_run("cat %s.whole > %s && rm %s.whole && service %s %s" % (path, path, path, service, verb))
+        site.jail_run("cat %s.whole > %s && rm %s.whole" % (path, path, path))
+        site.service(service, verb)
 
 
 @contextlib.contextmanager
@@ -82,7 +84,8 @@ def mount_gone(site):
     """As after a restore of the machine that forgot the mount: pot stopped, mount taken out, pot started."""
     pot = site.machine
     configuration = "/opt/pot/jails/%s/conf/fscomp.conf" % pot
-    site.machine_run("pot stop %s; cp -p %s /root/fscomp.conf; grep -v ' /mnt$' /root/fscomp.conf > %s; pot start %s >/dev/null 2>&1" % (pot, configuration, configuration, pot))
+    change = "cp -p %s /root/fscomp.conf; grep -v ' /mnt$' /root/fscomp.conf > %s" % (configuration, configuration)
+    site.machine_run("pot stop %s; %s; pot start %s >/dev/null 2>&1" % (pot, change, pot))
     try:
         yield {}
     finally:
@@ -139,7 +142,8 @@ def agent_without_key(site):
     """The agent has another gossip key than the servers."""
     with edited(site, AGENT, 's|"encrypt": "[^"]*"|"encrypt": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="|', "consul", "restart"):
         # It forgets the members it knew only when they do not answer.
-        wait_for(lambda: "server1" not in site.jail_run("consul members -http-addr=unix:///var/run/consul/http.sock -status=alive", check=False), 30, "no server is seen")
+        alive = "consul members -http-addr=unix:///var/run/consul/http.sock -status=alive"
+        wait_for(lambda: "server1" not in site.jail_run(alive, check=False), 30, "no server is seen")
         yield {}
 
 
@@ -159,7 +163,8 @@ BREAKAGES = {
     "mail server away": (lambda site: away(site, "smtp-sink"), ["The mail server accepts a session", "matrix_smtp_host"]),
     "syslog-ng stopped": (lambda site: stopped(site, "syslog-ng"), ["syslog-ng runs", "matrix_remote_log"]),
     "log receiver away": (receiver_paused, ["The log server accepts connections", "matrix_remote_log"]),
-    "log receiver's authority": (lambda site: other_ca(site, "/usr/local/etc/syslog-ng-ca.pem"), ["The log server accepts connections", "matrix_remote_log_ca_file"]),
+    "log receiver's authority": (
+        lambda site: other_ca(site, "/usr/local/etc/syslog-ng-ca.pem"), ["The log server accepts connections", "matrix_remote_log_ca_file"]),
     "Alertmanager away": (lambda site: away(site, "alertmanager"), ["Alertmanager answers", "matrix_alertmanager_url"]),
     "certificate expired": (expired_certificate, ["The certificate is good", "matrix_tls_mode"]),
     "Synapse stopped": (lambda site: stopped(site, "synapse"), ["Synapse runs", "synapse_settings"]),
@@ -169,7 +174,8 @@ BREAKAGES = {
     "cron stopped": (lambda site: stopped(site, "cron"), ["cron runs", "matrix_pot_name"]),
     "admin interface open": (lambda site: edited(site, NGINX, "s#|/_synapse/client/|#|/_synapse/client/|/_synapse/admin/|#; s#if (.for_synapse = 0)#if (0)#", "nginx", "reload"),
                              ["The admin interface is closed", "matrix_tls_mode"]),
-    "8448 closed": (lambda site: edited(site, NGINX, "s/^\\( *listen [^ ]*:\\)8448 /\\18449 /", "nginx", "reload"), ["Federation shows the signing key", "matrix_ip"]),
+    "8448 closed": (
+        lambda site: edited(site, NGINX, "s/^\\( *listen [^ ]*:\\)8448 /\\18449 /", "nginx", "reload"), ["Federation shows the signing key", "matrix_ip"]),
     "signing key missing": (lambda site: moved(site, "/mnt/matrixdata/matrix-synapse/signing.key"), ["The signing key is on the dataset", "matrix_dataset"]),
     "start at boot": (no_boot, ["The pot starts at boot", "pot_jail_attributes"]),
     "mount missing": (mount_gone, ["The pot has the dataset", "matrix_dataset"]),
