@@ -38,7 +38,7 @@ ENVIRONMENT = dict(os.environ, PATH="%s:%s" % (TOP / ".venv/bin", os.environ["PA
 REST = {"matrix_domain": "example.com", "matrix_ip": "192.0.2.20", "matrix_alert_email": "admin@example.com", "matrix_ssl_email": "admin@example.com",
         "ansible_host": "192.0.2.10"}
 # Words that begin like variables of ours and are none.
-NO_VARIABLES = {"matrix_homeserver", "matrix_ldap_proxy", "matrix_authentication_service"}
+NO_VARIABLES = {"matrix_homeserver", "matrix_ldap_proxy", "matrix_authentication_service", "synapse_port_db"}
 
 
 def blocks(language):
@@ -74,6 +74,10 @@ def is_inventory(block):
     return "all" in block
 
 
+def is_plugin_configuration(block):
+    return "plugin" in block
+
+
 # -- examples
 
 
@@ -81,7 +85,10 @@ def is_inventory(block):
 def test_yaml_uses_variables_that_exist(text):
     block = yaml.safe_load(text)
     assert isinstance(block, dict)
-    servers = [REST]
+    if is_plugin_configuration(block):
+        plugin = load(TOP / "plugins/inventory" / (block["plugin"].removeprefix("potluck.matrix.") + ".py"))
+        assert set(block) <= set(yaml.safe_load(plugin.DOCUMENTATION)["options"])
+        return
     if is_inventory(block):
         group = block["all"]["children"]["matrix"]
         servers = [group.get("vars", {}), *group["hosts"].values()]
@@ -150,8 +157,11 @@ def test_whole_inventories_pass_the_preflight_check(controller, text):
 
 
 def test_every_block_of_variables_passes_the_preflight_check(controller):
-    hosts = {re.sub("[^a-z0-9]+", "-", name.lower()): {**REST, **yaml.safe_load(with_vault(text))}
-             for name, text in blocks("yaml") if not is_inventory(yaml.safe_load(text))}
+    hosts = {}
+    for name, text in blocks("yaml"):
+        block = yaml.safe_load(with_vault(text))
+        if not is_inventory(block) and not is_plugin_configuration(block):
+            hosts[re.sub("[^a-z0-9]+", "-", name.lower())] = {**REST, **block}
     code, output = preflight(controller, json.dumps({"matrix": {"hosts": hosts}}), "each.yml")
     assert code == 0, output
 
@@ -219,7 +229,7 @@ def check_python(words):
 CHECKS = {"ansible-playbook": check_ansible_playbook, "pot": check_pot, "tests/double/double": check_double, "make": check_make,
           "ansible-galaxy": check_galaxy, "python": check_python}
 # Programs of the systems, with the arguments that are looked at nowhere else.
-PLAIN = {"ansible-vault", "consul", "install", "jexec", "jls", "mv", "zfs", "service"}
+PLAIN = {"ansible", "ansible-vault", "consul", "install", "jexec", "jls", "mv", "zfs", "service"}
 
 
 @pytest.mark.parametrize("text", named(blocks("console")))
