@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -184,6 +185,10 @@ def normalise(text: str, stream: str, rules: list[str], addresses: dict[str, str
 
 
 # --- captures and what is declared about them -------------------------------------------------------------------------
+
+
+# Where a pytest run keeps {file: {seq: Result}}.
+REPLAYS = pytest.StashKey[dict]()
 
 
 def files() -> list[str]:

@@ -13,13 +13,11 @@ def show(label: str, expected: object, actual: object) -> None:
         print(f"      {label}\n        recorded {expected!r}\n        double   {actual!r}")
 
 
-def main(arguments: list[str]) -> int:
-    """Returns the number of differing covered lines, at most 1, as exit code."""
-    verbose = "-v" in arguments
-    names = [argument for argument in arguments if not argument.startswith("-")] or replay.files()
+def report(replays: dict[str, dict[int, replay.Result]], verbose: bool = False) -> int:
+    """Print counts, differences and gaps of replayed files; returns the number of differing covered lines."""
     differing = 0
-    for name in names:
-        results, declared = replay.replay(name), replay.declarations(name)
+    for name, results in replays.items():
+        declared = replay.declarations(name)
         covered = [result for seq, result in results.items() if seq in declared[seq].covered]
         different = [result for result in covered if not result.same()]
         missing = {seq: reason for seq, declaration in declared.items() for number, reason in declaration.missing.items() if number == seq}
@@ -36,7 +34,13 @@ def main(arguments: list[str]) -> int:
                 print(f"    {results[seq].line.cmd}")
                 for label, expected, actual in zip(("rc", "stdout", "stderr"), results[seq].expected(), results[seq].actual(), strict=True):
                     show(label, expected, actual)
-    return min(differing, 1)
+    return differing
+
+
+def main(arguments: list[str]) -> int:
+    """Replay and report; returns the exit code."""
+    names = [argument for argument in arguments if not argument.startswith("-")] or replay.files()
+    return min(report({name: replay.replay(name) for name in names}, "-v" in arguments), 1)
 
 
 if __name__ == "__main__":

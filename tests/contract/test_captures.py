@@ -20,10 +20,10 @@ def covered() -> list[tuple[str, int]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def replays() -> dict[str, dict[int, replay.Result]]:
-    """Each file is replayed once, when its first line is asked for."""
-    return {}
+@pytest.fixture(scope="session")
+def replays(pytestconfig: pytest.Config) -> dict[str, dict[int, replay.Result]]:
+    """Each file is replayed once, when its first line is asked for; conftest.py reports what came of it."""
+    return pytestconfig.stash.setdefault(replay.REPLAYS, {})
 
 
 @pytest.mark.parametrize(("name", "seq"), covered())
