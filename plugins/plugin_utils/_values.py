@@ -24,7 +24,7 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _SYSTEM_DIRECTORIES = (
     "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/libexec", "/proc", "/rescue", "/root", "/sbin", "/tmp", "/usr", "/usr/home", "/usr/local", "/var",
-)  # fmt: skip
+)
 _KEY_TYPES = (
     "ssh-ed25519",
     "ssh-rsa",

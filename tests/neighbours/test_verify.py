@@ -13,8 +13,8 @@ import pytest
 from .conftest import SYNAPSE, wait_for
 
 NGINX = "/usr/local/etc/nginx/nginx.conf"
+OPEN_ADMIN = "s#|/_synapse/client/|#|/_synapse/client/|/_synapse/admin/|#; s#if (.for_synapse = 0)#if ($host = nobody)#"
 AGENT = "/usr/local/etc/consul.d/agent.json"
-TLS = "/mnt/matrixdata/tls"
 
 
 @contextlib.contextmanager
@@ -29,9 +29,10 @@ def stopped(site, service):
 @contextlib.contextmanager
 def edited(site, path, script, service, verb):
     """A file of the jail is changed by a sed script and its service told so."""
-    site.jail_run("cp -p %s %s.whole && sed '%s' %s.whole > %s && ! cmp -s %s %s.whole" % (path, path, script, path, path, path, path))
-    site.service(service, verb)
+    site.jail_run("cp -p %s %s.whole" % (path, path))
     try:
+        site.jail_run("sed '%s' %s.whole > %s; ! cmp -s %s %s.whole" % (script, path, path, path, path))
+        site.service(service, verb)
         yield {}
     finally:
         site.jail_run("cat %s.whole > %s && rm %s.whole" % (path, path, path))
@@ -55,19 +56,12 @@ def variables(**wrong):
 
 @contextlib.contextmanager
 def expired_certificate(site):
-    place = "/root/expired"
-    site.jail_run(
-        "mkdir -p %(p)s && cp -p %(t)s/fullchain.pem %(t)s/privkey.pem %(p)s && openssl req -x509 -key %(p)s/privkey.pem -subj /CN=%(d)s "
-        "-addext subjectAltName=DNS:%(d)s -days -1 -out %(p)s/expired.pem 2>/dev/null; openssl x509 -in %(p)s/expired.pem -noout && "
-        "cat %(p)s/expired.pem > %(t)s/fullchain.pem && service nginx reload" % {"p": place, "t": TLS, "d": site.domain})
-    site.jail_run("cat %s/expired.pem" % place)
-    # The authority is told apart from the date: the expired one vouches for itself.
-    root = site.place / "expired.pem"
-    root.write_text(site.jail_run("cat %s/expired.pem" % place))
-    try:
-        yield {"matrix_verify_ca_file": str(root)}
-    finally:
-        site.jail_run("cat %s/fullchain.pem > %s/fullchain.pem && service nginx reload && rm -r %s" % (place, TLS, place))
+    with site.other_certificate() as put:
+        # It vouches for itself, so that only its date is wrong.
+        (site.place / "expired.pem").write_text(put(-1))
+        site.service("nginx", "reload")
+        yield {"matrix_verify_ca_file": str(site.place / "expired.pem")}
+    site.service("nginx", "reload")
 
 
 @contextlib.contextmanager
@@ -172,7 +166,7 @@ BREAKAGES = {
     "node_exporter stopped": (lambda site: stopped(site, "node_exporter"), ["node_exporter runs", "matrix_ip"]),
     "sshd stopped": (lambda site: stopped(site, "sshd"), ["sshd runs", "matrix_control_user"]),
     "cron stopped": (lambda site: stopped(site, "cron"), ["cron runs", "matrix_pot_name"]),
-    "admin interface open": (lambda site: edited(site, NGINX, "s#|/_synapse/client/|#|/_synapse/client/|/_synapse/admin/|#; s#if (.for_synapse = 0)#if (0)#", "nginx", "reload"),
+    "admin interface open": (lambda site: edited(site, NGINX, OPEN_ADMIN, "nginx", "reload"),
                              ["The admin interface is closed", "matrix_tls_mode"]),
     "8448 closed": (
         lambda site: edited(site, NGINX, "s/^\\( *listen [^ ]*:\\)8448 /\\18449 /", "nginx", "reload"), ["Federation shows the signing key", "matrix_ip"]),

@@ -726,7 +726,7 @@ def test_nothing_set_names_everything_that_is_required(check):
     assert {problem.variable for problem in check({"matrix1": switched_on})} == {
         "matrix_consul_servers", "matrix_datacenter", "matrix_gossip_key", "matrix_smtp_host", "matrix_smtp_from",
         "matrix_ldap_server", "matrix_ldap_domain", "matrix_ldap_password", "matrix_control_user_key",
-    }  # fmt: skip
+    }
 
 
 def test_names_made_of_the_inventorys_name(check):

@@ -115,7 +115,7 @@ def self_signed(domains, addresses, days):
         made = run(
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256", "-keyout", key, "-out", chain,
             "-days", str(days), "-subj", subject, "-addext", "subjectAltName=" + ",".join(names),
-        )  # fmt: skip
+        )
         if made.returncode != 0:
             raise Problem("openssl could not make a self-signed certificate: " + last_line(made.stderr))
         return read(chain), read(key)
@@ -376,7 +376,7 @@ class Tls:
         after = (
             "nginx goes on with the certificate it has (valid until %s); see %s and run the playbook again, or wait for the daily attempt"
             % (Certificate(read(self.chain_path)).not_after.date() if self.installed_problem() is None else "never", self.acme["log"])
-        )  # fmt: skip
+        )
         try:
             self.ask_directory()
         except Problem as problem:
@@ -568,7 +568,7 @@ class Tls:
             "startsAt": start.isoformat(timespec="milliseconds"),
             "endsAt": end.isoformat(timespec="milliseconds"),
             "generatorURL": "https://%s/" % domain,
-        }  # fmt: skip
+        }
 
     def post(self, url, body):
         request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")

@@ -379,7 +379,7 @@ def redirects() -> dict[str, list]:
 STATES = {
     "01": "ESTABLISHED", "02": "SYN_SENT", "03": "SYN_RCVD", "04": "FIN_WAIT_1", "05": "FIN_WAIT_2", "06": "TIME_WAIT",
     "07": "CLOSED", "08": "CLOSE_WAIT", "09": "LAST_ACK", "0A": "LISTEN", "0B": "CLOSING",
-}  # fmt: skip
+}
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -408,5 +408,5 @@ def sockets(pid: str = "self") -> list[dict]:
                 "proto": proto[:3] + ("6" if proto.endswith("6") else "4"), "local": _address(fields[1]), "remote": _address(fields[2]),
                 "state": STATES.get(fields[3], "CLOSED") if proto.startswith("tcp") else "", "uid": int(fields[7]),
                 "inode": int(fields[9]), "send": int(send, 16), "receive": int(receive, 16),
-            })  # fmt: skip
+            })
     return found

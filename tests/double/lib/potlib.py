@@ -37,17 +37,17 @@ GETOPT = {
     "export-ports": "hvp:e:", "add-dep": "hvp:P:", "snapshot": "hvp:f:r", "revert": "hvp:f:", "purge-snapshots": "hvp:f:a",
     "export": "hvcp:t:D:l:FAS:", "import": "hvp:t:U:C:", "prepare": "hvp:U:t:c:e:a:n:sN:i:B:S:d:C:", "update-config": "hvp:a",
     "set-status": "hvp:i:s:",
-}  # fmt: skip
+}
 ATTRIBUTES = {
     "start-at-boot": ("bool", "NO"), "early-start-at-boot": ("bool", "NO"), "persistent": ("bool", "YES"), "no-rc-script": ("bool", "NO"),
     "prunable": ("bool", "NO"), "localhost-tunnel": ("bool", "NO"), "no-tmpfs": ("bool", "NO"), "no-etc-hosts": ("bool", "NO"),
-}  # fmt: skip
+}
 JAIL_ATTRIBUTES = {
     "enforce_statfs": ("uint", "2"), "mount": ("bool", "NO"), "fdescfs": ("bool", "NO"), "linprocfs": ("bool", "NO"), "nullfs": ("bool", "NO"),
     "procfs": ("bool", "NO"), "tmpfs": ("bool", "NO"), "zfs": ("bool", "NO"), "raw_sockets": ("bool", "NO"), "sysvshm": ("sysv", "new"),
     "sysvsem": ("sysv", "new"), "sysvmsg": ("sysv", "new"), "children": ("uint", "0"), "mlock": ("bool", "NO"),
     "devfs_ruleset": ("uint", "4"), "exec_stop": ("string", ""), "stop_timeout": ("uint", "10"),
-}  # fmt: skip
+}
 # Written into a fresh pot.conf, in this order.
 FRESH = ("no-rc-script", "persistent", "start-at-boot", "prunable", "no-tmpfs", *JAIL_ATTRIBUTES)
 NETWORKS = ("inherit", "alias", "public-bridge", "private-bridge")
@@ -60,7 +60,7 @@ DEFAULTS = {
     "POT_GATEWAY": "10.192.0.1", "POT_EXTIF": "em0", "POT_EXTRA_EXTIF": "", "POT_EXTIF_ADDR": "", "POT_NETWORK_STACK": "ipv4",
     "POT_DNS_NAME": "dns", "POT_DNS_IP": "10.192.0.2", "POT_ISOLATE_VNET_POTS": "false", "POT_EXPORT_PORTS_PF_RULES_HOOK": "",
     "POT_DEFAULT_SIGNATURE_PUBKEY": "", "POT_VPN_EXTIF": "", "POT_VPN_NETWORKS": "", "POT_LOG_FACILITY": "local2",
-}  # fmt: skip
+}
 FACILITIES = {"user": 1, "daemon": 3, **{f"local{number}": 16 + number for number in range(8)}}
 
 
@@ -1283,7 +1283,7 @@ def cmd_create(args: list[str]) -> int:
         ("pot name     ", pot), ("type         ", kind), ("base         ", base), ("pot_base     ", source), ("level        ", level),
         ("network-type ", network), ("network-stack", stack), ("ip           ", address), ("bridge       ", bridge),
         ("dns          ", dns), ("flavours     ", " ".join(flavours)),
-    ):  # fmt: skip
+    ):
         info(f"{label}: {value}")
     if not create_filesystem(pot, kind, level, base, source):
         # pot's undo works on a structurally complete pot only and reports success otherwise
@@ -1427,7 +1427,7 @@ def write_conf(
     lines = [
         f"pot.level={level}", f"pot.type={kind}", f"pot.base={base}", f"pot.potbase={source}", f"pot.dns={dns.partition(':')[0]}",
         "pot.cmd=sh /etc/rc", f'host.hostname="{hostname_for(pot)}"', f'osrelease="{release}-RELEASE"',
-    ]  # fmt: skip
+    ]
     lines += [f"pot.attr.{name}={(ATTRIBUTES.get(name) or JAIL_ATTRIBUTES[name])[1]}" for name in FRESH]
     lines.append(f"pot.stack={stack}")
     lines += network_lines(network, address, bridge)

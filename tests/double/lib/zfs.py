@@ -145,7 +145,7 @@ SNAPSHOT_PROPERTIES = (
     "utf8only", "normalization", "casesensitivity", "nbmand", "guid", "primarycache", "secondarycache", "defer_destroy",
     "userrefs", "objsetid", "mlslabel", "refcompressratio", "written", "logicalreferenced", "acltype", "context", "fscontext",
     "defcontext", "rootcontext", "encryption",
-)  # fmt: skip
+)
 NOT_INHERITED = {"quota", "reservation", "refquota", "refreservation", "canmount", "volmode", "filesystem_limit", "snapshot_limit"}
 CREATION_ONLY_DASH = {"version", "utf8only", "normalization", "casesensitivity"}
 
@@ -479,7 +479,7 @@ class Facts:
             "objsetid": entry["objset"], "compressratio": "1.00" if exact else "1.00x",
             "refcompressratio": "1.00" if exact else "1.00x", "defer_destroy": "off", "userrefs": 0, "version": 5,
             "written": 0, "logicalreferenced": None,
-        }  # fmt: skip
+        }
         if name in values:
             value = values[name]
             if value is None:
@@ -1212,13 +1212,13 @@ def send(name: str, replicate: bool, properties: bool, since: str | None, out) -
                 "guid": entry["snaps"][item]["guid"], "incremental": bool(since),
                 "props": {key: value[0] for key, value in entry["props"].items()} if replicate or properties else {},
                 "snap_props": {key: value[0] for key, value in entry["snaps"][item]["props"].items()},
-            }  # fmt: skip
+            }
             line = json.dumps(head).encode() + b"\n"
             out.write(b"H%d\n" % len(line) + line)
             with subprocess.Popen(
                 [TOOLS + "tar", "--numeric-owner", "--sparse", "--acls", "--xattrs", "-cf", "-", "-C", snapshot_files(each, item), "."],
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            ) as tar:  # fmt: skip
+            ) as tar:
                 while chunk := tar.stdout.read(1 << 20):
                     out.write(b"D%d\n" % len(chunk) + chunk)
             out.write(b"D0\n")
@@ -1296,7 +1296,7 @@ def receive(target: str, stream, force: bool, mounting: bool, keep_path: str | N
             with subprocess.Popen(
                 [TOOLS + "tar", "--numeric-owner", "--same-owner", "-p", "--acls", "--xattrs", "-xf", "-", "-C", files_of(name)],
                 stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            ) as tar:  # fmt: skip
+            ) as tar:
                 complete = False
                 while mark := stream.readline():
                     size = int(mark[1:])

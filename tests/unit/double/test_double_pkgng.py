@@ -14,7 +14,7 @@ import pytest
 DOUBLE = Path(__file__).resolve().parents[2] / 'double'
 sys.path.insert(0, str(DOUBLE / 'lib'))
 
-from pkgng import query, repositories, ucl, versions  # noqa: E402
+from pkgng import query, repositories, ucl, versions
 
 BUILT_IN = sorted((DOUBLE / 'packages').glob('*/package.json'))
 

@@ -262,13 +262,13 @@ class Acme:
             "externalAccountMACKeys": eab or {},
         }
         (directory / "config.json").write_text(json.dumps({"pebble": config}))
+        server = "server { listen 127.0.0.1:%d; location /.well-known/acme-challenge/ { root %s; } }" % (http_port, webroot)
         (directory / "nginx.conf").write_text(
-            "pid %(d)s/nginx.pid; error_log %(d)s/error.log; events {}\n"
-            "http { access_log off; server { listen 127.0.0.1:%(p)d; location /.well-known/acme-challenge/ { root %(w)s; } } }" % {"d": directory, "w": webroot, "p": http_port}
+            "pid %(d)s/nginx.pid; error_log %(d)s/error.log; events {}\nhttp { access_log off; %(s)s }" % {"d": directory, "s": server}
         )
         self.processes = {}
         self.start("dns", CHALLENGES, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:%d" % self.dns_port, "-http01", "", "-https01", "",
-                   "-tlsalpn01", "", "-management", "127.0.0.1:%d" % dns_management_port)  # fmt: skip
+                   "-tlsalpn01", "", "-management", "127.0.0.1:%d" % dns_management_port)
         self.start("nginx", NGINX, "-p", str(directory), "-c", str(directory / "nginx.conf"), "-g", "daemon off;user root;")
         self.start_pebble()
 

@@ -59,7 +59,7 @@ def test_words_are_those_of_the_shell(text):
         r'"A=b c"', r"A='b c'd\ e", r'"A=\$x\\y\`z\"q\w"',
         r"A=a\'b", "'A=b'\"c\"'d'", r'"A=50$ off"', r'"A=end$"', "A=a#b", r"A=\\", '"A=é ü"', '"A=a\\\nb"', "A=a\\\nb",
     ],
-)  # fmt: skip
+)
 def test_quoting_agrees_with_sh(line):
     real = subprocess.run(["/bin/sh", "-c", "printf %s " + line], capture_output=True, text=True, check=True).stdout
     assert _potluck_env.commands("export " + line) == [[("export", False), (real, False)]]
@@ -131,7 +131,7 @@ def test_a_pot_conf_tells_the_network_too():
     text = 'network_type=private-bridge\nbridge=b1\nip=10.192.0.5\npot.export.ports=443:443 tcp:8448:8448\npot.env="DOMAIN=example.com"\n'
     assert _potluck_env.read(text).pot == {
         "matrix_pot_network_type": "private-bridge", "matrix_pot_bridge": "b1", "matrix_pot_exported_ports": ["443:443", "tcp:8448:8448"],
-    }  # fmt: skip
+    }
 
 
 FULL = {
@@ -139,7 +139,7 @@ FULL = {
     "ALERTEMAIL": "a@example.com", "REGISTRATIONENABLE": "false", "MYSHAREDSECRET": "s", "SMTPHOST": "mail", "SMTPPORT": "587", "SMTPUSER": "u",
     "SMTPPASS": "p", "SMTPFROM": "m@example.com", "SSLEMAIL": "s@example.com", "LDAPSERVER": "ldap", "LDAPPASSWORD": "l",
     "LDAPDOMAIN": "corp.example.com", "CONTROLUSER": "true", "NOSSL": "true", "REMOTELOG": "10.0.0.20",
-}  # fmt: skip
+}
 
 
 def test_every_parameter_has_its_variable():

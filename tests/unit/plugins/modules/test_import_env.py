@@ -27,7 +27,7 @@ PLAIN = {
     "DATACENTER": "dc1", "CONSULSERVERS": "10.0.0.2,10.0.0.3", "NODENAME": "m1", "IP": "10.0.0.5", "DOMAIN": "example.com", "ALERTEMAIL": "a@example.com",
     "SMTPHOST": "mail.example.com", "SMTPPORT": "587", "SMTPUSER": "u", "SMTPFROM": "m@example.com", "SSLEMAIL": "none", "LDAPSERVER": "ldap.example.com",
     "LDAPDOMAIN": "example.com", "NOSSL": "false", "REMOTELOG": "10.0.0.20",
-}  # fmt: skip
+}
 
 
 def exports(variables):
@@ -91,7 +91,7 @@ def test_all_its_work(run, files, tmp_path):
         "matrix_smtp_user": "u", "matrix_smtp_from": "m@example.com", "matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com",
         "matrix_nossl": True, "matrix_remote_log": "10.0.0.20", "matrix_gossip_key": SECRETS["GOSSIPKEY"], "matrix_smtp_password": SECRETS["SMTPPASS"],
         "matrix_ldap_password": SECRETS["LDAPPASSWORD"],
-    }  # fmt: skip
+    }
     (tmp_path / "check.yml").write_text(yaml.safe_dump([{"hosts": "matrix", "gather_facts": False, "roles": ["potluck.matrix.preflight"]}]))
     result = run(playbook="check.yml", variables=())
     assert result.returncode == 0, result.stdout
