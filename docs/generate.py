@@ -17,7 +17,8 @@ TOP = Path(__file__).parent.parent
 
 
 def markdown(text):
-    """Turn Ansible's semantic markup (``O(main:x)``, ``V(x)``, ``C(x)``, ``M(x)``) into Markdown."""
+    """Turn Ansible's semantic markup (``O(main:x)``, ``V(x)``, ``C(x)``, ``M(x)``, ``P(x#kind)``) into Markdown."""
+    text = re.sub(r"\bP\(([^)#]+)#\w+\)", r"`\1`", text)
     return re.sub(r"\b[OVCM]\((?:\w+:)?([^)]*(?:\([^)]*\))?[^)]*)\)", r"`\1`", text)
 
 
