@@ -4,7 +4,8 @@
 
 """One homeserver with everything switched on and neighbours of its own, deployed once for all tests of this directory.
 
-With POTLUCK_NEIGHBOURS_KEEP set, what the session finds running is used, and left running: for work on single tests.
+With POTLUCK_NEIGHBOURS_KEEP set, what the session finds running is used, and left running, and with "as it is" in that variable it is not
+even brought up to date: for work on single tests.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ import sys
 import threading
 import time
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/demo"), str(TOP / "tests/e2e")]
@@ -30,7 +36,7 @@ from deployment import Deployment, output, run  # noqa: E402
 from matrix_client import Homeserver  # noqa: E402
 from outcome import Outcome  # noqa: E402
 
-KEEP = bool(os.environ.get("POTLUCK_NEIGHBOURS_KEEP"))
+KEEP = os.environ.get("POTLUCK_NEIGHBOURS_KEEP", "")
 SYNAPSE = "/usr/local/etc/matrix-synapse"
 
 
@@ -95,6 +101,8 @@ class Site(Deployment):
             synapse_rate_limits={"rc_login": {kind: {"per_second": 1000, "burst_count": 1000} for kind in ("address", "account", "failed_attempts")}},
             matrix_certificate_watch_days=14,
         )
+        if KEEP == "as it is":
+            return
         watching = ProcessList(self.secrets.values())
         watching.start()
         try:
@@ -132,9 +140,10 @@ class Site(Deployment):
         done = self.ansible("verify", **{"verify_attempts": 1, **variables})
         failures = []
         for line in done.output.splitlines():
-            text = line.strip().rstrip(",").strip('"')
-            if ": no, " in text and text not in failures:
-                failures.append(text)
+            text = line.strip().rstrip(",")
+            # The items of the list that the report fails with.
+            if text.startswith('"') and ": no, " in text:
+                failures.append(json.loads(text))
         assert (done.code != 0) == bool(failures), done.output[-4000:]
         return failures
 
@@ -149,7 +158,8 @@ class Site(Deployment):
         return self.inside("/bin/sh", "-c", script, pot=self.machine, check=check).stdout
 
     def service(self, name, verb, check=True):
-        return self.jail_run("service %s %s" % (name, verb), check=check)
+        """What a service says; into a file first, since a daemon may keep the output open."""
+        return self.jail_run("service %s %s >/tmp/said 2>&1; code=$?; cat /tmp/said; exit $code" % (name, verb), check=check)
 
     def consul_agent(self, path):
         """The JSON that the agent's own HTTP interface answers."""
@@ -220,6 +230,39 @@ class Site(Deployment):
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
+
+
+    @contextlib.contextmanager
+    def other_certificate(self):
+        """Gives a function that puts a certificate with a number of days left in nginx's place and returns it as PEM; in the end the old pair is back."""
+        tls = "/mnt/matrixdata/tls"
+        self.jail_run("rm -rf /root/pair && mkdir /root/pair && cp -p %s/fullchain.pem %s/privkey.pem /root/pair" % (tls, tls))
+
+        def put(days):
+            chain, key = self_signed(self.domain, days)
+            for name, text in (("fullchain.pem", chain), ("privkey.pem", key)):
+                self.inside("/bin/sh", "-c", "cat > %s/%s" % (tls, name), pot=self.machine, input=text)
+            return chain
+
+        try:
+            yield put
+        finally:
+            self.jail_run("for name in fullchain privkey; do cat /root/pair/$name.pem > %s/$name.pem; done; rm -r /root/pair" % tls)
+
+
+def self_signed(name, days):
+    """(certificate, key) as PEM: for a name, with some days left, which may be less than none."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    end = datetime.now(timezone.utc) + timedelta(days=days)
+    certificate = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(end - timedelta(days=90)).not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False).sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    text = key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    return certificate.public_bytes(pem).decode(), text.decode()
 
 
 def wait_for(ready, seconds, what):

@@ -11,20 +11,13 @@ from datetime import datetime, timezone
 
 import pytest
 
-TLS = "/mnt/matrixdata/tls"
-
 
 @pytest.fixture
 def certificate(site):
-    """Puts a certificate of a given number of days in nginx's place, and the good one back in the end."""
-    site.jail_run("mkdir -p /root/whole && cp -p %s/fullchain.pem /root/whole" % TLS)
-
-    def make(days):
-        site.jail_run("openssl req -x509 -key %s/privkey.pem -subj /CN=neigh.test -addext subjectAltName=DNS:neigh.test -days %d "
-                      "-out /root/whole/new.pem && cat /root/whole/new.pem > %s/fullchain.pem" % (TLS, days, TLS))
-
-    yield make
-    site.jail_run("cat /root/whole/fullchain.pem > %s/fullchain.pem; rm -r /root/whole; /usr/local/libexec/matrix-tls watch" % TLS)
+    """Puts a certificate with a number of days left in nginx's place, and the good one back in the end."""
+    with site.other_certificate() as put:
+        yield put
+    site.jail_run("/usr/local/libexec/matrix-tls watch")
 
 
 def watch(site):
@@ -48,7 +41,7 @@ def test_expiring_expired_resolved(site, certificate):
     alerts = {alert["labels"]["alertname"]: alert for alert in watch(site)}
     assert set(alerts) == {"MatrixCertificateExpired", "MatrixCertificateExpiring"}
     assert firing(alerts["MatrixCertificateExpired"]) and not firing(alerts["MatrixCertificateExpiring"])
-    site.jail_run("cat /root/whole/fullchain.pem > %s/fullchain.pem" % TLS)
+    certificate(60)
     (resolved,) = watch(site)
     assert resolved["labels"] == alerts["MatrixCertificateExpired"]["labels"] and not firing(resolved)
     assert watch(site) == []
