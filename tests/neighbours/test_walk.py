@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from .parameters import PARAMETERS, would_change_all
-
-pytestmark = pytest.mark.skipif(not os.environ.get("POTLUCK_WALK"), reason="takes minutes: tests/run walk")
 
 
 @pytest.fixture(scope="module")
