@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,23 +17,9 @@ import pytest
 TOP = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 DOUBLE = TOP / "tests/double/double"
+sys.path.insert(0, str(TOP / "tests/demo"))
 
-
-class Result:
-    def __init__(self, code, output):
-        self.code, self.output = code, output
-        self.recap = {}
-        for line in output.splitlines():
-            match = re.match(r"(\S+)\s+: (ok=.*)", line)
-            if match:
-                self.recap[match.group(1)] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match.group(2))}
-
-    @property
-    def changed(self):
-        return sum(host["changed"] for host in self.recap.values())
-
-    def __repr__(self):
-        return self.output
+from outcome import Outcome  # noqa: E402
 
 
 class Lab:
@@ -83,7 +69,7 @@ class Lab:
 
     def play(self, *arguments, **options):
         done = subprocess.run(self.command(*arguments, **options), env=self.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        return Result(done.returncode, done.stdout + done.stderr)
+        return Outcome(done.returncode, done.stdout + done.stderr)
 
     def killed_play(self, seconds, *arguments):
         """Start a play and kill all of it, as a power cut on the controller would."""
