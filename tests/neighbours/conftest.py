@@ -32,9 +32,9 @@ from cryptography.x509.oid import NameOID
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/demo"), str(TOP / "tests/e2e")]
 
-from deployment import Deployment, output, run  # noqa: E402
-from matrix_client import Homeserver  # noqa: E402
-from outcome import Outcome  # noqa: E402
+from deployment import Deployment, output, run
+from matrix_client import Homeserver
+from outcome import Outcome
 
 KEEP = os.environ.get("POTLUCK_NEIGHBOURS_KEEP", "")
 SYNAPSE = "/usr/local/etc/matrix-synapse"

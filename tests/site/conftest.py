@@ -20,9 +20,9 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "tests/demo"), str(TOP / "tests/e2e")]
 
-from deployment import DOUBLE, NEIGHBOURS, Deployment, output  # noqa: E402
-from matrix_client import Homeserver  # noqa: E402
-from outcome import Outcome  # noqa: E402
+from deployment import DOUBLE, NEIGHBOURS, Deployment, output
+from matrix_client import Homeserver
+from outcome import Outcome
 
 # No secret of a server contains it by chance.
 MARKER = "shown-nowhere-7d1f"
@@ -69,7 +69,7 @@ class Site(Deployment):
         return {
             "matrix_acme_directory": pebble["directory"], "matrix_acme_ca_file": output(NEIGHBOURS / "ca", "path").strip(),
             "matrix_verify_ca_file": pebble["roots"],
-        }  # fmt: skip
+        }
 
     def start(self):
         self.start_machine()
@@ -97,7 +97,7 @@ class Site(Deployment):
         path = self.place / ("run-%d.log" % self.runs)
         with open(path, "wb") as stream:
             return subprocess.Popen(self.command(playbook, *arguments), env=self.environment(), cwd=TOP, stdin=subprocess.DEVNULL, stdout=stream,
-                                    stderr=subprocess.STDOUT, start_new_session=True), path  # fmt: skip
+                                    stderr=subprocess.STDOUT, start_new_session=True), path
 
     def play(self, *arguments, playbook="site", **variables):
         """Run a playbook; what came of it."""

@@ -37,14 +37,15 @@ def before(site):
     ({"matrix_domain": "exa mple.test"}, 'site1: matrix_domain: "exa mple.test"'),
     ({"matrix_domain": "-example-.test"}, 'site1: matrix_domain: "-example-.test"'),
     ({"matrix_pot_name": "matrix.example"}, 'site1: matrix_pot_name: "matrix.example"'),
-    ({"matrix_smtp_host": "mail.example.test", "matrix_smtp_from": "m@example.test", "matrix_smtp_port": 70000}, 'site1: matrix_smtp_port: the mail port "70000" is not between 1 and 65535'),
+    ({"matrix_smtp_host": "mail.example.test", "matrix_smtp_from": "m@example.test", "matrix_smtp_port": 70000},
+     'site1: matrix_smtp_port: the mail port "70000" is not between 1 and 65535'),
     ({"matrix_metrics_port": 443}, "site1: matrix_metrics_port: 443 is a port of the web server"),
     ({"matrix_pot_release": "99.9"}, 'site1: matrix_pot_release: "99.9"'),
     ({"matrix_tls_mode": "provided", "matrix_tls_certificate": "/nowhere/at/all.pem", "matrix_tls_key": "/nowhere/at/all.key"},
      "site1: matrix_tls_certificate:"),
     ({"matrix_tls_mode": "provided", "matrix_tls_certificate": "/etc/passwd", "matrix_tls_key": "/etc/passwd"}, "site1: matrix_tls_certificate:"),
     ({"matrix_max_upload_size": "much"}, "site1: matrix_max_upload_size"),
-])  # fmt: skip
+])
 def test_refused_before_a_machine_is_contacted(site, before, variables, sentence):
     # No machine has this address.
     outcome = refused(site, sentence, ansible_host="10.199.0.19", **variables)
@@ -52,12 +53,13 @@ def test_refused_before_a_machine_is_contacted(site, before, variables, sentence
 
 
 @pytest.mark.parametrize("variables, sentence", [
-    ({"matrix_dataset": "tank/matrix"}, "zfs_dataset_name (matrix_dataset): there is no pool 'tank' on this machine for the dataset tank/matrix; it has zroot."),
+    ({"matrix_dataset": "tank/matrix"},
+     "zfs_dataset_name (matrix_dataset): there is no pool 'tank' on this machine for the dataset tank/matrix; it has zroot."),
     ({"matrix_dataset": "zroot/other", "matrix_dataset_mountpoint": "/mnt/matrixdata"},
      "zfs_dataset_mountpoint (matrix_dataset_mountpoint): /mnt/matrixdata is already the mountpoint of the dataset zroot/matrixdata."),
     # One that pot has never heard of, but could exist.
     ({"matrix_pot_release": "19.9"}, "pot_jail_release (matrix_pot_release): pot knows no FreeBSD release '19.9' for this machine; it knows"),
-])  # fmt: skip
+])
 def test_refused_by_the_machine(site, before, variables, sentence):
     refused(site, sentence, **variables)
 
@@ -66,7 +68,7 @@ def test_directory_with_files_of_others(site, before):
     site.inside("/bin/sh", "-c", "mkdir /data && echo precious >/data/file")
     try:
         refused(site, "zfs_dataset_mountpoint (matrix_dataset_mountpoint): the directory /data is not empty", matrix_dataset="zroot/other",
-                matrix_dataset_mountpoint="/data")  # fmt: skip
+                matrix_dataset_mountpoint="/data")
         assert site.inside("cat", "/data/file").stdout == "precious\n"
     finally:
         site.inside("rm", "-r", "/data")

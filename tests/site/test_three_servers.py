@@ -42,7 +42,7 @@ class Three(Site):
             hosts[name] = {
                 **deployment.server, "matrix_domain": name + ".test", "matrix_ip": jail, "matrix_dataset": "zroot/" + name,
                 "matrix_alert_email": "admin@%s.test" % name, "matrix_accounts": self.server["matrix_accounts"],
-            }  # fmt: skip
+            }
         self.inventory.write_text(json.dumps({"matrix": {"hosts": hosts}}), encoding="utf-8")
 
 

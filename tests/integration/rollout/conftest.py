@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 DOUBLE = TOP / "tests/double/double"
 sys.path.insert(0, str(TOP / "tests/demo"))
 
-from outcome import Outcome  # noqa: E402
+from outcome import Outcome
 
 
 class Lab:
