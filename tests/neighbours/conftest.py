@@ -231,7 +231,6 @@ class Site(Deployment):
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
-
     @contextlib.contextmanager
     def other_certificate(self):
         """Gives a function that puts a certificate with a number of days left in nginx's place and returns it as PEM; in the end the old pair is back."""
