@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 demo: venv double-packages
 	tests/demo/demo start
 
-demo-stop:
+demo-stop: venv
 	tests/demo/demo stop
 
 test: venv double-packages
