@@ -26,8 +26,8 @@ from outcome import Outcome
 
 # No secret of a server contains it by chance.
 MARKER = "shown-nowhere-7d1f"
-# What is never the same twice, and what ssh, Ansible and logs leave behind.
-UNIMPORTANT = r"""(^|/)(var/(log|run|tmp|mail)|tmp|\.ansible|__pycache__)(/|$)|^ufs/(dev|proc)(/|$)"""
+# What ssh, Ansible, logs and cron leave behind.
+UNIMPORTANT = r"""(^|/)(var/(log|run|tmp|mail|db/node_exporter)|tmp|\.ansible|__pycache__)(/|$)|^ufs/(dev|proc)(/|$)"""
 LOOK = r"""
 import hashlib, json, os, re, stat, sys
 unimportant, found = re.compile(sys.argv[1]), {}
@@ -121,6 +121,12 @@ class Site(Deployment):
     def look(self):
         """Everything on the machine's disk: path to [mode, owner, group, SHA-256 or target, time of modification in ns]."""
         return json.loads(self.inside("/.double/usr/bin/python3", "-I", "-", UNIMPORTANT, input=LOOK).stdout)
+
+    @staticmethod
+    def differences(before, after):
+        """Path to (before, after) of what two looks see differently, but for Synapse's database, which works on."""
+        paths = [path for path in sorted(before.keys() | after.keys()) if before.get(path) != after.get(path) and "/matrix_homeserver.db" not in path]
+        return {path: (before.get(path), after.get(path)) for path in paths}
 
     def read(self, path):
         """A file in the pot."""

@@ -102,5 +102,4 @@ def test_the_next_run_completes(site, life, undisturbed, number):
     site.succeed()
     life.goes_on()
     site.succeed(changed=0)
-    now = state(site)
-    assert {path: (wanted.get(path), now.get(path)) for path in wanted.keys() | now.keys() if wanted.get(path) != now.get(path)} == {}
+    assert site.differences(wanted, state(site)) == {}
