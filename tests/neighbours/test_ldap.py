@@ -63,7 +63,7 @@ def test_a_silent_directory_does_not_keep_synapse_from_stopping(site):
 VARIANTS = {
     "ldaps": {"matrix_ldap_tls": "ldaps"},
     "plain": {"matrix_ldap_tls": "none"},
-    "the second of two servers": {"matrix_ldap_server": "10.199.0.99,10.199.0.15"},
+    "the second of two servers": {"matrix_ldap_server": ["10.199.0.99", "10.199.0.15"]},
     "simple": {"matrix_ldap_mode": "simple", "matrix_ldap_tls": "ldaps"},
 }
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 # Prints the files below the given directories that contain a word, as JSON {word: [[path, mode], ...]}; the words come on standard input.
 SEARCH = r"""
@@ -45,7 +46,7 @@ def test_the_most_talkative_output_shows_none(site):
 
 def test_diffs_show_none(site):
     """Every file that holds one is made anew under the eyes of check and diff mode."""
-    other = {"matrix_ldap_password": "Other1" * 4, "matrix_smtp_password": "Other2" * 4, "matrix_gossip_key": "T3RoZXIzT3RoZXIzT3RoZXIzT3RoZXI=",
+    other = {"matrix_ldap_password": "Other1" * 4, "matrix_smtp_password": "Other2" * 4, "matrix_gossip_key": "T3RoZXIzT3RoZXIzT3RoZXIzT3RoZXIzT3RoZXIzT3Q=",
              "matrix_node_exporter_basic_auth_users": {"prometheus": "Other4" * 4}, "matrix_shared_secret": "Other5" * 4,
              "synapse_secret_settings": {"turn_shared_secret": "Other6" * 4}, "synapse_form_secret": "Other7" * 4}
     done = site.ansible("site", "--check", "--diff", "-vvv", "--skip-tags", "verify", **other)
@@ -53,7 +54,8 @@ def test_diffs_show_none(site):
     assert done.changed >= 4
     shown = [name for name, word in site.secrets.items() if word in done.output]
     assert shown == []
-    assert [text for text in json.dumps(other).split('"') if text.startswith(("Other", "T3RoZXI")) and text in done.output] == []
+    shown = [text for text in re.findall('"([^"]{20,})"', json.dumps(other)) if text in done.output]
+    assert shown == []
 
 
 def test_no_process_had_one_among_its_arguments(site):
