@@ -71,21 +71,26 @@ class Lab:
         done = subprocess.run(self.command(*arguments, **options), env=self.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         return Outcome(done.returncode, done.stdout + done.stderr)
 
-    def killed_play(self, seconds, *arguments):
-        """Start a play and kill all of it, as a power cut on the controller would."""
-        process = subprocess.Popen(self.command(*arguments), env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    def killed_play(self, task):
+        """Start a play and kill all of it when the task of that number has begun, as a power cut on the controller would."""
+        log = self.directory / "killed.log"
+        with log.open("w", encoding="utf-8") as stream:
+            process = subprocess.Popen(self.command(), env=self.environment, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True)
+        while process.poll() is None:
+            if log.read_text(encoding="utf-8").count("\nTASK [") >= task:
+                # Somewhere inside of the task rather than at its very beginning.
+                time.sleep(0.3)
+                break
+            time.sleep(0.02)
+        killed = process.poll() is None
+        if killed:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             # The shared ssh connections are processes of sessions of their own; on a power cut they would be gone as well.
             for path in (self.directory / "cp").glob("*"):
                 subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={path}", "machine"], capture_output=True, check=False)
             time.sleep(0.2)
-            return True
-        return False
+        return killed
 
 
 @pytest.fixture(scope="module")
