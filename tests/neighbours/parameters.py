@@ -34,6 +34,7 @@ POT = "the pot"
 
 # What a task changes whose result names no path, or hides it.
 TASKS = {
+    ("synapse", "Write homeserver.yaml"): HOMESERVER,
     ("synapse", "Write email.yaml"): EMAIL,
     ("synapse", "Write secret.yaml"): SYNAPSE + "/homeserver.d/secret.yaml",
     ("synapse", "Make the directories, the signing key and the secrets"): SECRETS,
