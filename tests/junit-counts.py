@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 suites = list(ElementTree.parse(sys.argv[1]).getroot().iter("testsuite"))
 total, bad, skipped = (
