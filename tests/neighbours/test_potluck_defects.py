@@ -170,7 +170,8 @@ def test_defect_22_data_and_secrets_for_everybody(site):
     """chmod -R ugo+rw on database and media, homeserver.yaml 0644 with all secrets."""
     assert site.jail_run("find /mnt/matrixdata /mnt/acme /usr/local/etc/matrix-synapse -perm -0002 ! -type l ! -type s") == ""
     assert site.jail_run("stat -f %%Lp:%%Su:%%Sg %s/homeserver.d/homeserver.yaml" % SYNAPSE).strip() == "640:root:synapse"
-    assert int(site.jail_run("stat -f %Lp /mnt/matrixdata/matrix-synapse/matrix_homeserver.db")) % 10 == 0
+    for directory in ("matrix-synapse", "media_store"):
+        assert int(site.jail_run("stat -f %%Lp /mnt/matrixdata/%s" % directory)) % 10 == 0
 
 
 def test_defect_26_administration_and_internals_open_to_the_world(site):
