@@ -18,6 +18,8 @@ PF_ANCHORS = ("nat-anchor pot-nat", 'rdr-anchor "pot-rdr/*"')
 _KEY = re.compile(r"\APOT_[A-Za-z0-9_]+\Z")
 _PLAIN = re.compile(r"\A[A-Za-z0-9_./:,@%+-]*\Z")
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?(POT_[A-Za-z0-9_]+)=(.*?)\s*$")
+# What begins a translation or a filter rule in pf.conf(5).
+_PF_RULE = re.compile(r"\s*(?:nat|rdr|binat|no|pass|block|match|antispoof|load|(?:nat-|rdr-|binat-)?anchor)\b")
 _RELEASE = re.compile(r"\A([^-]+)-[^-]+-([0-9]+\.[0-9]+(?:-[A-Z]+[0-9]*)?)-RELEASE\Z")
 
 
@@ -99,9 +101,24 @@ def default_interface(route):
 
 
 def has_pf_anchors(text):
-    """Whether pf.conf holds both anchors, each on a line of its own, exactly as pot looks for them."""
-    lines = {line.strip() for line in text.splitlines()}
-    return all(anchor in lines for anchor in PF_ANCHORS)
+    """Whether pf.conf holds both anchors, each once on a line of its own, exactly as pot looks for them."""
+    lines = text.splitlines()
+    return all(lines.count(anchor) == 1 for anchor in PF_ANCHORS)
+
+
+def with_pf_anchors(text):
+    """The text of pf.conf with both anchors, each once, before its first translation or filter rule.
+
+    pf.conf(5) wants options, normalization and queueing before translation; C(pot init) would insert them at the very top.
+    """
+    lines = [line for line in text.splitlines() if line.strip() not in PF_ANCHORS]
+    position, continued = len(lines), False
+    for number, line in enumerate(lines):
+        if not continued and _PF_RULE.match(line):
+            position = number
+            break
+        continued = line.endswith("\\")
+    return "".join(line + "\n" for line in lines[:position] + list(PF_ANCHORS) + lines[position:])
 
 
 def pot_base(text):

@@ -21,7 +21,7 @@ attributes:
     description: Reports what would change without changing anything.
   diff_mode:
     support: full
-    description: Shows the change of the configuration file.
+    description: Shows the change of the configuration file and of the packet filter rules.
   idempotent:
     support: full
     description: C(pot init) runs only when something it makes is missing.
@@ -34,8 +34,8 @@ options:
     default: {}
   configure_pf:
     description:
-      - Let C(pot init) add its two anchors to the machine's packet filter rules when they are missing. It keeps a copy
-        beside the file. The rules are checked, not loaded.
+      - Add pot's two anchors to the machine's packet filter rules when they are missing, before the first translation or
+        filter rule. The file is replaced only when C(pfctl -n) accepts the new rules; they are not loaded.
       - With V(false) no file of the machine outside of pot's own is touched.
     type: bool
     default: false
@@ -118,7 +118,7 @@ pf_anchors:
   type: bool
   sample: false
 actions:
-  description: The pot commands that were run, or would be in check mode.
+  description: What was done to the machine besides writing C(pot.conf), or would be in check mode.
   returned: success
   type: list
   elements: str
@@ -133,6 +133,7 @@ option:
 import fcntl
 import os
 import platform
+import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -167,7 +168,7 @@ class Host:
         self.module = module
         self.actions = []
         self.changed = False
-        self.diff = {}
+        self.diff = []
         self.installed = os.access(POT, os.X_OK)
         self.configuration = read_file(CONFIGURATION)
         self.default_configuration = read_file(DEFAULT_CONFIGURATION)
@@ -212,7 +213,7 @@ class Host:
         text = _pot_host.edit(self.configuration, wanted)
         if text != self.configuration:
             self.changed = True
-            self.diff = dict(before=self.configuration, after=text, before_header=CONFIGURATION, after_header=CONFIGURATION)
+            self.show(CONFIGURATION, self.configuration, text)
             self.configuration = text
             # A setting that can not work must not be left behind: no later run would take it out again.
             if self.installed:
@@ -245,31 +246,41 @@ class Host:
         return _pot_host.has_pf_anchors(read_file(self.pf_rules()))
 
     def initialise(self):
-        want_pf = self.module.params["configure_pf"]
-        if self.initialised() and not (want_pf and not self.pf_anchors()):
+        if self.initialised():
             return
-        # -m leaves syslog, rc.conf and the packet filter alone; -s leaves only the first two alone.
-        arguments = ["init", "-s" if want_pf else "-m"]
-        self.actions.append("pot " + " ".join(arguments))
+        # -m leaves syslog, rc.conf and the packet filter alone.
+        self.actions.append("pot init -m")
         self.changed = True
         if self.module.check_mode:
             return
-        rules = self.pf_rules()
-        if want_pf and not os.path.exists(rules):
-            # pot init copies the file before it inserts the anchors, and fails without one.
-            with open(rules, "a", encoding="utf-8"):
-                os.chmod(rules, 0o644)
-        rc, out, err = self.module.run_command([POT] + arguments, environ_update={"PATH": _pot.PATH})
+        rc, out, err = self.module.run_command([POT, "init", "-m"], environ_update={"PATH": _pot.PATH})
         if rc != 0 or not self.initialised():
-            self.fail("settings", "'pot %s' did not initialise pot: %s" % (" ".join(arguments), _pot.pot_errors(out, err) or "exit code %d" % rc))
-        if want_pf:
-            if not self.pf_anchors():
-                self.fail("configure_pf", "'pot init' did not add its anchors to %s; add the lines '%s' and '%s' in its translation section"
-                          % ((rules,) + _pot_host.PF_ANCHORS))
-            rc, dummy, err = self.module.run_command([self.module.get_bin_path("pfctl", True, ["/sbin"]), "-nf", rules])
-            if rc != 0:
-                self.fail("configure_pf", "with pot's anchors at its top %s is not valid any more; move them to its translation section "
-                          "(the former file is %s.bkp-pot): %s" % (rules, rules, err.strip().replace("\n", "; ")))
+            self.fail("settings", "'pot init -m' did not initialise pot: %s" % (_pot.pot_errors(out, err) or "exit code %d" % rc))
+
+    def add_pf_anchors(self):
+        rules = self.pf_rules()
+        before = read_file(rules)
+        if _pot_host.has_pf_anchors(before):
+            return
+        after = _pot_host.with_pf_anchors(before)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape", dir=self.module.tmpdir) as draft:
+            draft.write(after)
+            draft.flush()
+            rc, dummy, err = self.module.run_command([self.module.get_bin_path("pfctl", True, ["/sbin"]), "-nf", draft.name])
+        if rc != 0:
+            self.fail("configure_pf", "%s would not be valid with pot's anchors in it and is left as it is; add the lines '%s' and '%s' to its "
+                      "translation section: %s" % ((rules,) + _pot_host.PF_ANCHORS + (err.strip().replace(draft.name, rules).replace("\n", "; "),)))
+        self.actions.append("pot's anchors in " + rules)
+        self.changed = True
+        self.show(rules, before, after)
+        if not self.module.check_mode:
+            try:
+                _pot.write_atomically(rules, after)
+            except _pot.PotError as error:
+                self.fail("configure_pf", str(error))
+
+    def show(self, path, before, after):
+        self.diff.append(dict(before=before, after=after, before_header=path, after_header=path))
 
     def facts(self):
         settings = self.settings
@@ -313,6 +324,8 @@ def main():
             # A pot that came from its repository instead of a package; its pots work, until the machine is rebooted.
             module.warn("%s is missing, so that no pot starts at boot: install the package pot" % RC_SCRIPT)
         host.initialise()
+    if module.params["configure_pf"]:
+        host.add_pf_anchors()
     result = host.facts()
     module.exit_json(changed=host.changed, diff=host.diff, actions=host.actions, initialised=host.installed and host.initialised(), **result)
 

@@ -93,3 +93,18 @@ def test_what_commands_print():
 def test_pf_anchors():
     assert _pot_host.has_pf_anchors('set skip on lo0\nnat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\npass\n')
     assert not _pot_host.has_pf_anchors('# nat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\n')
+    assert not _pot_host.has_pf_anchors('nat-anchor pot-nat\n' * 2 + 'rdr-anchor "pot-rdr/*"\n')
+
+
+@pytest.mark.parametrize("before, after", [
+    ("", "@"),
+    ("pass\n", "@pass\n"),
+    ('ext = "em0"\nset skip on lo\nscrub in all\n\n# translation\nnat on $ext from 10/8 to any -> ($ext)\npass',
+     'ext = "em0"\nset skip on lo\nscrub in all\n\n# translation\n@nat on $ext from 10/8 to any -> ($ext)\npass\n'),
+    ('table <bad> persist\nports = "80 \\\npass 443"\nno nat on em0\n', 'table <bad> persist\nports = "80 \\\npass 443"\n@no nat on em0\n'),
+    ('block all\nnat-anchor pot-nat\n  nat-anchor pot-nat\n', "@block all\n"),
+    ('anchors = "x"\nanchor "ftp"\n', 'anchors = "x"\n@anchor "ftp"\n'),
+])
+def test_pf_anchors_come_before_the_first_rule(before, after):
+    assert _pot_host.with_pf_anchors(before) == after.replace("@", 'nat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\n')
+    assert _pot_host.has_pf_anchors(_pot_host.with_pf_anchors(before))
