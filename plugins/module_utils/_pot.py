@@ -342,8 +342,10 @@ def check_options(options):
     if cmd is not None and (not cmd.strip() or "\n" in cmd or "\0" in cmd):
         raise PotError("cmd must be one line of text.")
     dns = options.get("dns")
-    if dns is not None and dns not in ("inherit", "pot", "off") and not re.match(r"custom:/\S+\Z", dns):
-        raise PotError("'%s' is not a valid value for dns: use inherit, pot, off or custom:/absolute/path." % dns)
+    if dns is not None and dns not in ("inherit", "pot", "off", "custom") and not re.match(r"custom:/\S+\Z", dns):
+        raise PotError("'%s' is not a valid value for dns: use inherit, pot, off, custom or custom:/absolute/path." % dns)
+    if (dns == "custom") != (options.get("resolv_conf") is not None):
+        raise PotError("dns=custom and resolv_conf need each other.")
     check_network(options)
 
 
@@ -1117,7 +1119,8 @@ class Machine:
     def _network_arguments(self, options):
         argv = []
         for flag, option in (("-N", "network_type"), ("-B", "bridge"), ("-S", "network_stack"), ("-d", "dns")):
-            if options.get(option):
+            # A text of our own is written after pot is done, and pot knows no such value.
+            if options.get(option) and (option, options[option]) != ("dns", "custom"):
                 argv += [flag, options[option]]
         for address in options.get("ip") or []:
             argv += ["-i", address]
@@ -1430,17 +1433,16 @@ class Machine:
         if read_text(self.home(state.name) + "/conf/pot.conf") != new.render():
             raise PotError("The configuration of pot %s was changed by somebody else at the same time." % state.name)
 
-    def resolv_conf(self, state, dns):
-        """(path, wanted text) when the copy of a custom resolv.conf is not up to date, else C(None)."""
-        if not (dns or "").startswith("custom:"):
-            return None
-        wanted = read_text(dns.partition(":")[2])
-        if wanted is None:
-            if self.check:
-                return None
-            raise PotError("The file %s for dns does not exist on the machine." % dns.partition(":")[2])
+    def resolv_conf(self, state, options, created):
+        """(path, text there, wanted text) when the pot's own resolv.conf is not up to date, else C(None)."""
+        dns, wanted = options["dns"] or "", options["resolv_conf"]
+        if dns.startswith("custom:") and not created:
+            wanted = read_text(dns.partition(":")[2])
+            if wanted is None and not self.check:
+                raise PotError("The file %s for dns does not exist on the machine." % dns.partition(":")[2])
         path = self.home(state.name) + "/conf/resolv.conf"
-        return None if read_text(path) == wanted else (path, wanted)
+        found = read_text(path)
+        return None if wanted in (None, found) else (path, found or "", wanted)
 
     # -- mounts
 

@@ -140,7 +140,10 @@ options:
   dns:
     description:
       - Where /etc/resolv.conf of the pot comes from. V(inherit) is the machine's, V(pot) names pot's own resolver,
-        V(off) leaves the file alone, V(custom:/PATH) is a copy of a file of the machine.
+        V(off) leaves the file alone, V(custom:/PATH) is a copy of a file of the machine, V(custom) is the text of O(resolv_conf).
+    type: str
+  resolv_conf:
+    description: Text of /etc/resolv.conf of the pot with O(dns=custom). pot puts it there at every start.
     type: str
   cmd:
     description: The command that starts the pot, one line. pot uses V(sh /etc/rc) when it creates one.
@@ -400,6 +403,7 @@ def argument_spec():
         network_stack=dict(type="str", choices=["ipv4", "ipv6", "dual"]),
         hostname=dict(type="str"),
         dns=dict(type="str"),
+        resolv_conf=dict(type="str"),
         cmd=dict(type="str"),
         env=dict(type="dict", no_log=True),
         env_exact=dict(type="bool", default=True),
@@ -518,14 +522,14 @@ class PotModule:
         network = not created and {"network_type", "ip", "bridge", "network_stack"} & set(
             _pot.difference(_pot.view(state.conf), _pot.view(new))[1])
         remove, add = self.plan_mounts(state)
-        resolv = None if created else machine.resolv_conf(state, options["dns"])
+        resolv = machine.resolv_conf(state, options, created)
         # A free address stays free only as long as nobody else looks for one.
         with machine.host_lock() if network else contextlib.nullcontext():
             if network:
                 new = self.new_network(state)
             before, after, restart = _pot.difference(_pot.view(state.conf), _pot.view(new))
             if resolv:
-                before["dns_file"], after["dns_file"], restart = "outdated", "current", True
+                before["resolv_conf"], after["resolv_conf"], restart = resolv[1], resolv[2], True
             if not created:
                 self.before.update(before)
             self.after.update(after)
@@ -542,7 +546,7 @@ class PotModule:
                 machine.write_conf(state, new, sorted(after) or ["tidied"], keep_mtime=was_running and not restart)
                 state.conf = new
         if resolv:
-            machine.edit(resolv[0], resolv[1], "dns")
+            machine.edit(resolv[0], resolv[2], "resolv_conf")
             if was_running and not stopping:
                 machine.touch(state.name)
         self.pending = restart and not stopping

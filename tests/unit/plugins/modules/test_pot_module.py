@@ -95,6 +95,8 @@ def test_base_defaults_to_the_machines_release(fake, monkeypatch):
     ({"base": "13.2", "env": {"A": "1\n2"}}, "contains a line break"),
     ({"base": "13.2", "env": {"A": ["1"]}}, "must be text or a number"),
     ({"base": "13.2", "dns": "custom:relative"}, "not a valid value for dns"),
+    ({"base": "13.2", "dns": "custom"}, "dns=custom and resolv_conf need each other"),
+    ({"base": "13.2", "resolv_conf": "nameserver 192.0.2.1\n"}, "dns=custom and resolv_conf need each other"),
     ({"base": "13.2", "hostname": "a b"}, "not a valid host name"),
     ({"base": "13.2", "cmd": "a\nb"}, "one line of text"),
     ({"base": "13.2", "mounts": [{"source": "zroot/nope", "kind": "dataset", "target": "/mnt"}]}, "dataset zroot/nope to mount does not exist"),
@@ -282,6 +284,20 @@ def test_dns_file(fake):
     assert done["changed"] and not execute(fake, state="present", dns="custom:" + source)["changed"]
     fake.write(source, "nameserver 192.0.2.2\n")
     assert execute(fake, state="present", dns="custom:" + source)["changed"]
+
+
+def test_dns_text(fake):
+    options = dict(base="13.2", state="started", dns="custom", resolv_conf="nameserver 192.0.2.1\n")
+    foretold = execute(fake, check=True, **options)
+    done = execute(fake, **options)
+    assert done["diff"] == foretold["diff"] and "resolv_conf" in str(done["diff"])
+    assert fake.text(fake.home("d1") + "/conf/resolv.conf") == "nameserver 192.0.2.1\n" and "pot.dns=custom\n" in fake.conf("d1")
+    assert not execute(fake, **options)["changed"]
+    changed = dict(options, resolv_conf="nameserver 192.0.2.2\n")
+    assert execute(fake, **changed)["restart_required"]
+    assert not execute(fake, restart_on_change=True, **changed)["restart_required"]
+    assert fake.text(fake.home("d1") + "/conf/resolv.conf") == "nameserver 192.0.2.2\n"
+    assert execute(fake, base="13.2", dns="inherit")["changed"] and "pot.dns=inherit\n" in fake.conf("d1")
 
 
 def test_what_cannot_change(running):
