@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import urllib.request
 
 import pytest
 from ansible.plugins.loader import init_plugin_loader
@@ -14,8 +15,8 @@ init_plugin_loader([])
 
 
 @pytest.fixture(autouse=True)
-def restored_connect():
-    """Undo what ansible.module_utils.urls leaves in http.client when a request through a unix socket fails."""
-    connect = http.client.HTTPConnection.connect
-    yield
-    http.client.HTTPConnection.connect = connect
+def restored_urllib(monkeypatch):
+    """Undo what ansible.module_utils.urls leaves behind: its opener is installed for the whole process, and a failed connection through a unix socket
+    leaves http.client patched."""
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", http.client.HTTPConnection.connect)
