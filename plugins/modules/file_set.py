@@ -63,6 +63,11 @@ options:
       validate:
         description: Command that a new file has to pass before it replaces the old one; C(%s) in it is the new file, whose name ends as the path's.
         type: str
+  look_for:
+    description: Paths that are left alone and only looked for, because a later task depends on them.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -91,14 +96,20 @@ changed_paths:
   elements: str
   returned: always
   sample: [/usr/local/etc/agent.d/agent.json]
+found:
+  description: Those of O(look_for) that were there before anything was done.
+  type: list
+  elements: str
+  returned: always
+  sample: []
 """
 
 import grp
+import hashlib
 import os
 import pwd
 import shutil
 import stat
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes, to_native
@@ -217,11 +228,27 @@ class FileSet:
             return
         self.replace(entry, content, uid, gid, mode, old != content)
 
+    @staticmethod
+    def draft(path):
+        """Where the new file is written: beside the directory, since a service may read all that lies in it, and a run can be killed here.
+
+        The name is the same each time, so that the next run takes the place of one that was left.
+        """
+        directory = os.path.dirname(path)
+        parent = os.path.dirname(directory)
+        if os.lstat(parent).st_dev != os.lstat(directory).st_dev:
+            parent = directory
+        name = ".potluck-%s%s" % (hashlib.sha256(to_bytes(path)).hexdigest()[:16], os.path.splitext(path)[1])
+        draft = os.path.join(parent, name)
+        if os.path.lexists(draft):
+            os.unlink(draft)
+        return draft
+
     def replace(self, entry, content, uid, gid, mode, new):
         path = entry["path"]
-        handle, temporary = tempfile.mkstemp(prefix=".ansible_", suffix=os.path.splitext(path)[1], dir=os.path.dirname(path))
+        temporary = self.draft(path)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(content)
             if new and entry["validate"]:
                 rc, out, err = self.module.run_command(entry["validate"].replace("%s", temporary))
@@ -247,13 +274,17 @@ def main():
         validate=dict(type="str"),
     )
     module = AnsibleModule(
-        argument_spec=dict(files=dict(type="list", elements="dict", required=True, options=entry, mutually_exclusive=[("content", "secret")])),
+        argument_spec=dict(
+            files=dict(type="list", elements="dict", required=True, options=entry, mutually_exclusive=[("content", "secret")]),
+            look_for=dict(type="list", elements="path", default=[]),
+        ),
         supports_check_mode=True,
         # The arguments, whole files, would go to the system's log.
         no_log=True,
     )
     files = FileSet(module)
     problem = None
+    found = [path for path in module.params["look_for"] if os.path.lexists(path)]
     try:
         for wanted in module.params["files"]:
             files.ensure(wanted)
@@ -261,7 +292,7 @@ def main():
         problem = str(refusal)
     except OSError as error:
         problem = "%s: %s" % (wanted["path"], error.strerror or error)
-    result = dict(changed=bool(files.changed), changed_paths=files.changed)
+    result = dict(changed=bool(files.changed), changed_paths=files.changed, found=found)
     if module._diff:
         result["diff"] = files.diffs
     if problem:

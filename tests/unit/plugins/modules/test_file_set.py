@@ -24,9 +24,11 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 
 @pytest.fixture
 def run(capsys):
-    def run(*files, check=False):
+    def run(*files, check=False, **more):
         entries = [{"owner": OWNER, "group": GROUP, **entry} for entry in files]
-        arguments = {"files": entries, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False}
+        arguments = {
+            "files": entries, **more, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False,
+        }
         basic._ANSIBLE_ARGS = None
         with patch_module_args(arguments), pytest.raises(SystemExit):
             file_set.main()
@@ -101,3 +103,11 @@ def test_an_owner_that_does_not_exist_is_an_error_or_a_change_to_come(run, tmp_p
 def test_mode_and_text_are_required(run, tmp_path):
     assert "mode is required" in run({"path": str(tmp_path / "f"), "content": "x"})["msg"]
     assert "content or secret is required" in run({"path": str(tmp_path / "f"), "mode": "0600"})["msg"]
+
+
+def test_what_is_only_looked_for_stays(run, tmp_path):
+    there = tmp_path / "there"
+    there.write_text("x")
+    result = run({"path": str(tmp_path / "made"), "content": "x", "mode": "0600"}, look_for=[str(there), str(tmp_path / "made")])
+    assert result["found"] == [str(there)]
+    assert there.read_text() == "x" and result["changed_paths"] == [str(tmp_path / "made")]
