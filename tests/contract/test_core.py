@@ -121,6 +121,26 @@ def test_daemon_restarts(machine: replay.Machine) -> None:
     assert "sleep 3600" not in output(machine, "ps -axo command | grep -v ps")
 
 
+def test_local_unbound(machine: replay.Machine) -> None:
+    """It runs with a configuration of its own below its chroot, and nothing makes one for it from /etc/resolv.conf."""
+    settings = {"username": "unbound", "directory": "/var/unbound", "chroot": "/var/unbound", "pidfile": "/var/run/local_unbound.pid"}
+    lines = ["server:", *(f"  {name}: {value}" for name, value in settings.items()), "  module-config: iterator", "  local-data: 'here.test. A 192.0.2.7'"]
+    lines += ["remote-control:", "  control-enable: yes", "  control-interface: /var/run/local_unbound.ctl", "  control-use-cert: no"]
+    text = "\n".join(lines)
+    machine.run(f"cat >/var/unbound/own.conf <<'END'\n{text}\nEND").check_returncode()
+    machine.run("sysrc local_unbound_config=/var/unbound/own.conf local_unbound_anchor=/etc/rc.conf").check_returncode()
+    assert output(machine, "service local_unbound onestart") == "Starting local_unbound.\nWaiting for nameserver to start... good\n"
+    # Its root is another one, but it is no jail's.
+    assert "local_unbound is running as pid" in output(machine, "service local_unbound onestatus")
+    assert output(machine, "ls /var/unbound") == "own.conf\n"
+    machine.run("cp /etc/resolv.conf /tmp; echo nameserver 127.0.0.1 >/etc/resolv.conf")
+    assert output(machine, "getent hosts here.test").split() == ["192.0.2.7", "here.test"]
+    assert output(machine, "service local_unbound onestop").startswith("Stopping local_unbound.\n")
+    machine.run("cat /tmp/resolv.conf >/etc/resolv.conf; sysrc -x local_unbound_config; rm /var/unbound/own.conf")
+    assert "local-unbound-setup: the double does not play this" in output(machine, "service local_unbound onestart", 1)
+    machine.run("sysrc -x local_unbound_anchor")
+
+
 def test_users_agree(machine: replay.Machine) -> None:
     """What pw writes is what Linux' programs see, and locking forbids logins by key."""
     output(machine, "pw groupadd crew -g 7777; pw useradd ann -u 7778 -g crew -G operator -m -s /bin/sh -c 'Ann Example'")
