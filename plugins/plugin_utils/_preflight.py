@@ -20,8 +20,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.potluck.matrix.plugins.module_utils import _names
 from ansible_collections.potluck.matrix.plugins.plugin_utils import _certificate, _values
 
-# Ports that a pot has taken already, whatever else is set: nginx's.
-_TAKEN_PORTS = (80, 443, 8447, 8448)
+# Ports that a pot has taken already, whatever else is set.
+_WEB_PORTS = (80, 443, 8447, 8448)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,6 @@ VARIABLES: dict[str, Variable] = {
     "matrix_node_name": Variable(_values.node_name, "matrix1", empty=False),
     "matrix_registration_enable": _boolean("false"),
     "matrix_registration_verification": Variable(_values.choice("email", "token", "captcha", "without_verification"), "token"),
-    "matrix_registration_without_verification": _boolean("true"),
     "matrix_shared_secret": Variable(_values.secret, 'a long random text in quotes, or leave it out', secret=True),
     "matrix_smtp_host": Variable(_values.host, "smtp.example.com"),
     "matrix_smtp_port": Variable(_values.mail_port, "587", empty=False),
@@ -136,6 +135,8 @@ VARIABLES: dict[str, Variable] = {
     # Options of single parts; their roles say more about them, what stands here is what can be said better than by a type.
     "matrix_control_user_port": _port("22"),
     "matrix_node_exporter_port": _port("9100"),
+    "matrix_certificate_watch_days": Variable(_values.days, "14", empty=False),
+    "matrix_certificate_warning_days": Variable(_values.days, "7", empty=False),
     "matrix_ldap_proxy_port": _port("3890"),
     "matrix_ldap_filter": Variable(_values.word(r"\(.*\)", "is not in parentheses"), '"(objectClass=posixAccount)"', empty=False),
     "matrix_consul_acl_token": Variable(_values.secret, "a text in quotes", secret=True),
@@ -179,15 +180,17 @@ def shown(name: str, value) -> str:
 class _Server:
     """The variables of one server, checked one by one as far as that goes; what is wrong is collected in problems."""
 
-    def __init__(self, host: str, variables: dict):
+    def __init__(self, host: str, variables: dict, stand_ins: dict[str, str] | None = None):
+        """stand_ins: for a variable that is not given, the role's option that is given in its place."""
         self.host = host
-        self.given = variables
+        self.stand_ins = stand_ins or {}
+        self.given = {**variables, **{name: variables[option] for name, option in self.stand_ins.items()}}
         self.values: dict[str, t.Any] = {}
         self.problems: list[Problem] = []
         self.bad: set[str] = set()
         for name, variable in VARIABLES.items():
-            if name in variables:
-                self._check(name, variable, variables[name])
+            if name in self.given:
+                self._check(name, variable, self.given[name])
 
     def _check(self, name: str, variable: Variable, value) -> None:
         if isinstance(value, Unusable):
@@ -212,7 +215,8 @@ class _Server:
             known = VARIABLES.get(name)
             example = "%s: %s" % (name, known.example) if known else ""
         self.bad.add(name)
-        self.problems.append(Problem(self.host, name, problem, example))
+        option = self.stand_ins.get(name, name)
+        self.problems.append(Problem(self.host, option, problem, example.replace(name + ":", option + ":")))
 
     def __getitem__(self, name: str):
         """The checked value; None when it is not given, the empty text included, or is bad."""
@@ -289,7 +293,7 @@ def problems(
     now = now or datetime.datetime.now(datetime.timezone.utc)
     roles = list(roles)
     names = set(VARIABLES) | set(known)
-    servers = [_Server(host, variables) for host, variables in server_vars.items()]
+    servers = [_Server(host, variables, _stand_ins(variables, roles)) for host, variables in server_vars.items()]
     for server in servers:
         _required(server)
         _pot(server)
@@ -306,6 +310,20 @@ def problems(
         _misspelt(server, names, roles, set(own))
     _clashes(servers, [_Server(host, variables) for host, variables in (neighbours or {}).items() if host not in server_vars])
     return [problem for server in servers for problem in server.problems]
+
+
+def _stand_ins(variables: dict, roles: list["Role"]) -> dict[str, str]:
+    """{variable: option} of the options that are given directly and are all that their variable, which is not given, is for."""
+    users: dict[str, list[str]] = {}
+    for role in roles:
+        for option, sources in role.sources.items():
+            for name in sources:
+                users.setdefault(name, []).append(option if len(sources) == 1 else "")
+    return {
+        name: options[0]
+        for name, options in users.items()
+        if name in VARIABLES and name not in variables and len(options) == 1 and options[0] in variables and variables[options[0]] is not None
+    }
 
 
 def report(found: list[Problem]) -> str:
@@ -363,6 +381,9 @@ def _consul(server: _Server, resolve, now) -> None:
         return
     _both_or_neither(server, "matrix_consul_certificate_file", "matrix_consul_key_file")
     _pair(server, "matrix_consul_certificate_file", "matrix_consul_key_file", [], resolve, now)
+    pair = ("matrix_consul_certificate_file", "matrix_consul_key_file")
+    if server[pair[0]] and server.known(*pair) and server.missing("matrix_consul_ca_file"):
+        server.report("matrix_consul_ca_file", "is not set, but matrix_consul_certificate_file is; without it nothing would be encrypted")
     for name in ("matrix_datacenter", "matrix_gossip_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_consul_servers is")
@@ -374,18 +395,15 @@ def _consul(server: _Server, resolve, now) -> None:
 
 
 def _registration(server: _Server) -> None:
-    names = ("matrix_registration_verification", "matrix_registration_without_verification")
-    if not server["matrix_registration_enable"] or not server.known(*names):
+    if not server["matrix_registration_enable"] or not server.known("matrix_registration_verification"):
         return
-    way = server[names[0]] or server.given.get("synapse_registration_verification") or ""
-    if not way and not server[names[1]]:
+    way = server["matrix_registration_verification"] or server.given.get("synapse_registration_verification") or ""
+    if not way:
         server.report(
             "matrix_registration_enable",
             "is true without a verification, so that everybody could register, which Synapse refuses",
-            "matrix_registration_verification: token (or email, captcha), or matrix_registration_without_verification: true if it is really meant",
+            "matrix_registration_verification: token (or email, captcha; or without_verification if it is really meant)",
         )
-    if way and way != "without_verification" and server[names[1]]:
-        server.report(names[1], "is true, but matrix_registration_verification is %s" % way, "matrix_registration_without_verification: false")
     if way == "email" and not server.wanted("matrix_smtp_host"):
         server.report("matrix_smtp_host", "is not set, but matrix_registration_verification is email")
     if way == "captcha":
@@ -485,14 +503,25 @@ def _logs_and_metrics(server: _Server) -> None:
     if server.wanted("matrix_remote_log") and server["matrix_remote_log_protocol"] == "tls" and server.missing("matrix_remote_log_ca_file"):
         server.report("matrix_remote_log_ca_file", "is not set, but matrix_remote_log_protocol is tls")
     _both_or_neither(server, "matrix_node_exporter_tls_certificate", "matrix_node_exporter_tls_key")
-    if not server.known("matrix_metrics_port", "matrix_node_exporter_port"):
-        return
-    metrics = 9109 if "matrix_metrics_port" not in server.given else server["matrix_metrics_port"]
-    exporter = server["matrix_node_exporter_port"] or 9100
-    if metrics in _TAKEN_PORTS:
-        server.report("matrix_metrics_port", "%d is a port of the web server" % metrics)
-    elif metrics == exporter:
-        server.report("matrix_metrics_port", "%d is the port of node_exporter" % metrics)
+    _listeners(server)
+
+
+def _listeners(server: _Server) -> None:
+    """No two services of one pot on one port."""
+    taken = dict.fromkeys(_WEB_PORTS, "the web server")
+    if server["matrix_consul_servers"]:
+        taken[8301] = "the Consul agent"
+    wanted = [("matrix_node_exporter_port", "node_exporter", 9100), ("matrix_metrics_port", "Synapse's metrics", 9109)]
+    if server["matrix_control_user"]:
+        wanted.append(("matrix_control_user_port", "sshd", 22))
+    # Those that are set come after those that are not: what is to be changed is what somebody has set.
+    for name, owner, default in sorted(wanted, key=lambda each: each[0] in server.given):
+        port = server[name] if name in server.given else default
+        if not port or not server.known(name):
+            continue
+        if port in taken:
+            server.report(name, "%d is the port of %s" % (port, taken[port]), "%s: %d" % (name, default if default not in taken else default + 1))
+        taken.setdefault(port, owner)
 
 
 def _ca_files(server: _Server, resolve, now) -> None:
@@ -525,6 +554,8 @@ class Role:
 def _roles(server: _Server, roles: list[Role]) -> None:
     for role in roles:
         for option, value in role.values.get(server.host, {}).items():
+            if any(stand_in == option and name in server.bad for name, stand_in in server.stand_ins.items()):
+                continue
             direct = option in server.given
             sources = [name for name in role.sources.get(option, ()) if name in server.given]
             if not direct and (not sources or server.bad & set(sources)):
@@ -634,6 +665,8 @@ def _unique(server: _Server) -> t.Iterator[tuple[str, tuple, str, str, str]]:
     here, there = server.machine, " on the same machine already"
     if server["matrix_domain"]:
         yield "matrix_domain", ("domain", server["matrix_domain"]), '"%s" is the domain of ' % server["matrix_domain"], " already", "example.org"
+    for name in server["matrix_extra_domains"] or []:
+        yield "matrix_extra_domains", ("domain", name), '"%s" is a name of ' % name, " already", "[matrix.example.org]"
     if server.network_type == "inherit" and server["matrix_ldap_server"] and server.known("matrix_ldap_proxy_port"):
         # Pots that inherit the machine's addresses share 127.0.0.1 too, where the proxy before the directory listens.
         port = server["matrix_ldap_proxy_port"] or 3890

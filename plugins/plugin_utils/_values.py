@@ -394,6 +394,13 @@ def port_or_off(value) -> int:
     return 0 if value == "" or value in (0, "0") and not isinstance(value, bool) else _names.port(value)
 
 
+def days(value) -> int:
+    """A number of days, at least one."""
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9][0-9]{0,3}", str(value)):
+        raise ValueError("is not a number of days from 1 to 9999")
+    return int(value)
+
+
 def networks(value) -> list:
     """Addresses and networks in CIDR form."""
     found = []

@@ -314,7 +314,8 @@ TABLE = {
         {},
         [(bad, "is none of email, token") for bad in ("mail", "Email", "none", "yes", "recaptcha")] + NOT_TEXT,
     ),
-    "matrix_registration_without_verification": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_certificate_watch_days": ({}, [(bad, "is not a number of days from 1 to 9999") for bad in (0, -5, "soon", 1.5, True, 10000)]),
+    "matrix_certificate_warning_days": ({}, [(bad, "is not a number of days from 1 to 9999") for bad in (0, -5, "soon", 1.5, True, 10000)]),
     "matrix_shared_secret": ({}, BAD_SECRETS),
     "matrix_smtp_host": (MAIL, [*BAD_HOSTS, *NOT_TEXT]),
     "matrix_smtp_port": (MAIL, [(2525, "is none of 25, 465 and 587"), ("smtp", "is not a number"), *((bad, "") for bad in BAD_PORTS)]),
@@ -535,9 +536,9 @@ TABLE = {
     ),
     "matrix_consul_acl_token": ({}, BAD_SECRETS),
     "matrix_consul_ca_file": ({}, BAD_CA_FILES),
-    "matrix_consul_certificate_file": ({**CONSUL, "matrix_consul_key_file": "good.key"}, [("", "give both or neither"), *BAD_CA_FILES]),
+    "matrix_consul_certificate_file": ({**CONSUL, "matrix_consul_ca_file": "good.pem", "matrix_consul_key_file": "good.key"}, [("", "give both or neither"), *BAD_CA_FILES]),
     "matrix_consul_key_file": (
-        {**CONSUL, "matrix_consul_certificate_file": "good.pem"},
+        {**CONSUL, "matrix_consul_ca_file": "good.pem", "matrix_consul_certificate_file": "good.pem"},
         [
             ("", "give both or neither"),
             ("absent.key", "does not exist"),
@@ -660,11 +661,6 @@ MORE = [
         "is not set, but matrix_registration_verification is email",
     ),
     (
-        {"matrix_registration_enable": True, "matrix_registration_verification": "token", "matrix_registration_without_verification": True},
-        "matrix_registration_without_verification",
-        "but matrix_registration_verification is token",
-    ),
-    (
         {"matrix_registration_enable": True, "matrix_registration_verification": "captcha", "synapse_recaptcha_public_key": "k"},
         "synapse_recaptcha_private_key",
         "is not set, but",
@@ -674,7 +670,13 @@ MORE = [
     ({**LDAP, "matrix_ldap_tls": "ldaps", "matrix_ldap_port": 389}, "matrix_ldap_port", "389 is the port without TLS"),
     ({**LDAP, "matrix_ldap_port": "636"}, "matrix_ldap_port", "636 is the port of ldaps"),
     ({"matrix_metrics_port": 9200, "matrix_node_exporter_port": 9200}, "matrix_metrics_port", "port of node_exporter"),
-    ({"matrix_node_exporter_port": 9109}, "matrix_metrics_port", "port of node_exporter"),
+    ({"matrix_node_exporter_port": 9109}, "matrix_node_exporter_port", "9109 is the port of Synapse's metrics; for example matrix_node_exporter_port: 9100"),
+    ({"matrix_node_exporter_port": 443}, "matrix_node_exporter_port", "443 is the port of the web server"),
+    ({**CONSUL, "matrix_metrics_port": 8301}, "matrix_metrics_port", "8301 is the port of the Consul agent"),
+    ({"matrix_control_user": True, "matrix_control_user_key": ssh_key(), "matrix_control_user_port": 8448}, "matrix_control_user_port",
+     "8448 is the port of the web server"),
+    ({**CONSUL, "matrix_consul_certificate_file": "good.pem", "matrix_consul_key_file": "good.key"}, "matrix_consul_ca_file",
+     "is not set, but matrix_consul_certificate_file is"),
     ({"matrix_dataset": "zroot/.hidden", "matrix_dataset_mountpoint": "/mnt/../x"}, "matrix_dataset_mountpoint", "normal form"),
     ({"matrix_sever_name": "x", "matrix_ldap_sever": "x"}, "matrix_ldap_sever", "did you mean matrix_ldap_server?"),
     ({"matix_domain": "example.com"}, "matix_domain", "did you mean matrix_domain?"),
@@ -694,7 +696,6 @@ def test_what_depends_on_what(check, variables, name, words):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"matrix_registration_enable": True, "matrix_registration_without_verification": "true"},
         {"matrix_registration_enable": True, "matrix_registration_verification": "token"},
         {"matrix_registration_enable": True, "matrix_registration_verification": "without_verification"},
         {"matrix_registration_enable": True, "matrix_registration_verification": "email", **MAIL},
@@ -772,6 +773,31 @@ def test_a_local_connection_is_one_machine_whatever_the_name(check):
     servers["matrix1"].update(ansible_connection="local", ansible_host="a")
     servers["matrix2"].update(ansible_connection="local", ansible_host="b")
     assert [problem.variable for problem in check(servers)] == ["matrix_ip"]
+
+
+def test_clashes_of_names_across_machines(check):
+    first = {**GOOD, "ansible_host": "192.0.2.1"}
+    second = {**GOOD, "ansible_host": "192.0.2.2", "matrix_domain": "example.org", "matrix_ip": "10.0.0.6"}
+    found = check({"matrix1": first, "matrix2": {**second, "matrix_extra_domains": ["example.com"]}})
+    assert [(p.host, p.variable) for p in found] == [("matrix2", "matrix_extra_domains")] and '"example.com" is a name of matrix1 already' in str(found[0])
+
+
+ALONE = _preflight.Role("mail", {"mail_host": {"type": "str"}, "mail_from": {"type": "str"}}, {"mail_host": ("matrix_smtp_host",), "mail_from": ("matrix_smtp_from",)})
+SHARED = _preflight.Role("other", {"other_host": {"type": "str"}}, {"other_host": ("matrix_smtp_host",)})
+
+
+@pytest.mark.parametrize("given, roles, expected", [
+    ({"mail_host": "smtp.example.com"}, [ALONE], [("matrix_smtp_from", "is not set, but")]),
+    ({"mail_host": "smtp.example.com", "mail_from": "matrix@example.com"}, [ALONE], []),
+    ({"mail_host": "smtp example", "mail_from": "nobody"}, [ALONE], [("mail_host", "for example mail_host: smtp.example.com"), ("mail_from", "for example mail_from: ")]),
+    ({"mail_host": "smtp.example.com"}, [ALONE, SHARED], []),
+    ({"mail_host": "smtp.example.com", **MAIL}, [ALONE], []),
+])
+def test_an_option_of_a_role_stands_in_for_its_variable(check, given, roles, expected):
+    roles = [_preflight.Role(role.name, role.options, role.sources, {"matrix1": {k: v for k, v in given.items() if k in role.options}}) for role in roles]
+    found = check({"matrix1": {**GOOD, **given}}, roles=roles)
+    assert [problem.variable for problem in found] == [name for name, _words in expected], found
+    assert all(words in str(problem) for problem, (_name, words) in zip(found, expected))
 
 
 def test_clashes_of_ports_interfaces_and_inherited_networks(check):
