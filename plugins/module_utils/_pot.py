@@ -804,6 +804,7 @@ class State:
         self.lines = []           # of fscomp.conf
         self.jid = None
         self.status = ""          # '', starting, doa, started, stopping, stopped
+        self.outdated = False     # the status file is older than the machine's boot time, so that pot ignores it
         self.restart_required = False
         self.rc_finished = True   # the start command has ended since the last start
 
@@ -959,8 +960,9 @@ class Machine:
         status_time = mtime(path)
         if status_time is not None:
             state.status = parse_status(read_text(path) or "")
-            # A file left from before the last boot is ignored by pot as well.
-            if state.status != "stopped" and not state.running and status_time < self.boot_time():
+            # Left from before the last boot; or the clock was set after the pot was started, and the boot time moved with it.
+            state.outdated = (state.running or state.status != "stopped") and status_time < self.boot_time()
+            if state.outdated and not state.running:
                 state.status = ""
         if not state.running or state.status != "started":
             return
@@ -1219,6 +1221,11 @@ class Machine:
             present = self.query(["ifconfig", "-l"], "the network interfaces").split()
             for nic in sorted(nics - set(present)):
                 raise PotError("The network interface %s does not exist on this machine." % nic)
+            wanted = {split_alias(i, self.config["POT_EXTIF"])[1] for i in ips}
+            for nic, _family, address, added in self._interface_addresses():
+                if address in wanted and not added:
+                    # jail(8) would give it a host mask, and take it away from the machine when the pot stops.
+                    raise PotError("Address %s belongs to the machine itself (%s); an alias pot needs one of its own." % (address, nic))
         network = self.config["POT_NETWORK"] if kind == "public-bridge" else ""
         if kind == "private-bridge":
             bridge = options.get("bridge") or conf.text("bridge")
@@ -1253,7 +1260,8 @@ class Machine:
 
     def repair(self, state):
         """Bring a pot whose status file and jail contradict each other back to a state pot can work with."""
-        stale = (not state.running and state.status not in ("", "stopped")) or (state.running and state.status in ("starting", "stopping"))
+        # "stopped" with a jail: "jail -r" failed after pot had taken the pot's addresses and mounts away.
+        stale = state.status in ("starting", "stopping", "stopped") if state.running else state.status not in ("", "stopped")
         if state.broken or not (stale or not state.rc_finished) or not state.exists:
             return state
         if self.busy(state.name):
@@ -1309,7 +1317,7 @@ class Machine:
         """Stop a pot and prove that its jail and its mounts are gone."""
         name = state.name
         addresses = self._jail_addresses(name) if state.running and not self.check else []
-        if state.status in ("starting", "stopping") or (state.running and state.status == ""):
+        if state.status in ("starting", "stopping") or (state.running and (state.status == "" or state.outdated)):
             # pot refuses to stop from these; 'started' lets its own clean-up do the work.
             interfaces = re.findall(r"^pot\.status=[a-z]*,(.*)$", read_text(self.status_path(name)) or "", re.M)
             self.edit(self.status_path(name), "pot.status=started,%s\n" % (interfaces[-1] if interfaces else ""), "started, so that pot can stop it")
@@ -1327,7 +1335,9 @@ class Machine:
         if after.status not in ("", "stopped"):
             raise PotError("Cannot stop pot %s: %s" % (name, pot_errors(out, err) or "its status is still " + after.status))
         self._unmount_leftovers(after)
-        self._remove_addresses(after, addresses)
+        # pot has removed those of its configuration, but not those that it had before its configuration changed.
+        kept = {_lenient(lambda t: split_alias(t, "")[1], [i])[0] for i in (after.conf.get("ip") or "").split()}
+        self._remove_addresses([a for a in addresses if a not in kept])
         return after
 
     def _unmount_leftovers(self, state):
@@ -1346,20 +1356,22 @@ class Machine:
             found += re.findall(r"[0-9a-fA-F:.]+", out) if rc == 0 else []
         return [a for a in _lenient(normalise_address, found) if "." in a or ":" in a]
 
-    def _remove_addresses(self, state, addresses):
-        """Take away addresses of an alias pot that pot forgot because its configuration changed while it ran."""
-        kept = {_lenient(lambda t: split_alias(t, "")[1], [i])[0] for i in (state.conf.get("ip") or "").split()}
-        gone = [a for a in addresses if a not in kept]
-        if not gone:
-            return
-        nic = ""
+    def _interface_addresses(self):
+        """[(NIC, inet or inet6, address, whether it has a host mask)] of the machine."""
+        found, nic = [], ""
         for line in self.query(["ifconfig"], "the network interfaces").split("\n"):
             if line[:1].strip():
                 nic = line.partition(":")[0]
             fields = line.split()
-            # jail(8) adds addresses with a host mask; an address of the machine itself has another one.
-            if len(fields) > 3 and fields[1] in gone and (fields[0], fields[3]) in (("inet", "0xffffffff"), ("inet6", "128")):
-                self.act(["ifconfig", nic, fields[0], fields[1], "-alias"])
+            if len(fields) > 3 and fields[0] in ("inet", "inet6"):
+                found.append((nic, fields[0], fields[1].partition("%")[0], fields[3] in ("0xffffffff", "128")))
+        return found
+
+    def _remove_addresses(self, gone):
+        """Take addresses of an alias pot away that jail(8) has added: those with a host mask."""
+        for nic, family, address, added in self._interface_addresses() if gone else []:
+            if added and address in gone:
+                self.act(["ifconfig", nic, family, address, "-alias"])
 
     def check_destroy(self, state):
         """Raise one sentence for everything that makes destroying this pot impossible or dangerous."""
@@ -1385,9 +1397,13 @@ class Machine:
         self.check_destroy(state)
         with self.host_lock():
             if state.running and state.broken:
-                # pot stops nothing it does not take for a pot.
+                # pot stops nothing it does not take for a pot, so that its clean-up is left to do as well.
+                addresses = [] if self.check else self._jail_addresses(state.name)
                 self.act(["jail", "-r", state.name])
-                state = state if self.check else self.again(state.name)
+                if not self.check:
+                    state = self.again(state.name)
+                    self._unmount_leftovers(state)
+                    self._remove_addresses(addresses)
             elif state.running or (not state.broken and state.status not in ("", "stopped")):
                 state = self.stop(state)
             self._destroy(state)
