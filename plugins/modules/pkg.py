@@ -95,8 +95,12 @@ class Pkg:
 
     def run(self, *arguments):
         """Return ``(rc, stdout, stderr)``, after waiting for another pkg where there is one."""
+        environment = {"BATCH": "yes"}
+        if arguments[0] == "install":
+            # Without it a pkg that is not there yet asks whether to install itself, and fails for want of a terminal.
+            environment["ASSUME_ALWAYS_YES"] = "yes"
         while True:
-            answer = self.module.run_command([self.program, *arguments], environ_update={"BATCH": "yes"})
+            answer = self.module.run_command([self.program, *arguments], environ_update=environment)
             if answer[0] == 0 or not LOCKED.search(answer[1] + answer[2]) or time.time() > self.deadline:
                 return answer
             time.sleep(3)

@@ -232,6 +232,9 @@ class Dataset:
         if properties is not None:
             # Also after a create: "create -p" of a dataset that another run made meanwhile succeeds without applying the properties.
             self.update(wanted, properties)
+            if self.actions and not self.module.check_mode:
+                # ZFS mounts some datasets when their mountpoint is set, and mounting twice is an error.
+                properties = self.current()
             self.mount(properties)
         if not self.module.check_mode:
             if self.actions:
