@@ -46,7 +46,7 @@ TASKS = {
 SERVICES = {
     ("remote_log", "syslog-ng"): "syslog-ng", ("node_exporter", "node_exporter"): "node_exporter", ("consul_agent", "agent"): "consul",
     ("synapse", "Start"): "synapse", ("synapse", "Enable and start"): "synapse", ("synapse", "Restart synapse"): "synapse",
-    ("ldap_auth", "proxy"): "matrix_ldap_proxy", ("tls", "nginx read"): "nginx", ("control_user", "sshd"): "sshd",
+    ("ldap_auth", "start the proxy"): "matrix_ldap_proxy", ("tls", "nginx read"): "nginx", ("control_user", "sshd"): "sshd",
 }
 
 # parameter: (another value, files, services)
@@ -85,7 +85,7 @@ PARAMETERS = {
     "matrix_node_exporter_basic_auth_users": ({"other": "password"}, {EXPORTER}, {"node_exporter"}),
     "matrix_remote_log": ("10.199.0.99", {SYSLOG}, {"syslog-ng"}),
     "matrix_remote_log_port": (6515, {SYSLOG}, {"syslog-ng"}),
-    "matrix_remote_log_protocol": ("tcp", {SYSLOG}, {"syslog-ng"}),
+    "matrix_remote_log_protocol": ("tcp", {SYSLOG, "/usr/local/etc/syslog-ng-ca.pem"}, {"syslog-ng"}),
     "matrix_alertmanager_url": ("http://10.199.0.99:9093", {WATCH}, set()),
     "matrix_certificate_watch_days": (10, {WATCH}, set()),
     "matrix_ssl_email": ("other@neigh.test", {WATCH}, set()),
