@@ -95,6 +95,8 @@ VARIABLES: dict[str, Variable] = {
     "matrix_datacenter": Variable(_values.datacenter, "dc1"),
     "matrix_consul_servers": Variable(_values.consul_servers, '"10.0.0.2,10.0.0.3"'),
     "matrix_gossip_key": Variable(_values.gossip_key, "what \"consul keygen\" prints", secret=True),
+    "matrix_consul_dns": _boolean("true"),
+    "matrix_dns_forwarders": Variable(_values.resolvers, '["10.0.0.1"]', empty=False),
     "matrix_node_name": Variable(_values.node_name, "matrix1", empty=False),
     "matrix_registration_enable": _boolean("false"),
     "matrix_registration_verification": Variable(_values.choice("email", "token", "captcha", "without_verification"), "token"),
@@ -298,6 +300,7 @@ def problems(
         _required(server)
         _pot(server)
         _consul(server, resolve, now)
+        _consul_dns(server)
         _registration(server)
         _mail(server)
         _tls(server, resolve, now)
@@ -392,6 +395,21 @@ def _consul(server: _Server, resolve, now) -> None:
             _values.node_name(server.node_name)
         except ValueError as error:
             server.report("matrix_node_name", 'is not set, and the one made from the inventory\'s name, "%s", %s' % (server.node_name, error))
+
+
+def _consul_dns(server: _Server) -> None:
+    if not server["matrix_consul_dns"]:
+        return
+    for name in ("matrix_consul_servers", "matrix_dns_forwarders"):
+        if server.missing(name):
+            server.report(name, "is not set, but matrix_consul_dns is true")
+    for address in server["matrix_dns_forwarders"] or []:
+        if ":" in address:
+            problem = 'has "%s", an IPv6 address, but a pot behind a bridge needs an IPv4 address' % address
+            server.report("matrix_dns_forwarders", "the value %s" % problem)
+    if server.network_type in ("alias", "inherit"):
+        problem = "true needs a pot with a 127.0.0.1 of its own, which it has behind a bridge, but matrix_pot_network_type is %s" % server.network_type
+        server.report("matrix_consul_dns", problem, "matrix_consul_dns: false, or matrix_pot_network_type: public-bridge")
 
 
 def _registration(server: _Server) -> None:

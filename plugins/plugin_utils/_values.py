@@ -420,6 +420,23 @@ def networks(value) -> list:
     return [str(network) for network in found]
 
 
+def resolvers(value) -> list:
+    """Addresses of name servers, none of them the asker's own."""
+    found = []
+    for number, item in enumerate(_list(value), 1):
+        shown = "has as item %d \"%s\", which " % (number, item)
+        try:
+            address = normal(_names.address)(item)
+        except ValueError as error:
+            raise ValueError(shown + str(error)) from None
+        if ipaddress.ip_address(address).is_loopback:
+            raise ValueError(shown + "is the pot itself")
+        if address in found:
+            raise ValueError(shown + "is given twice")
+        found.append(address)
+    return found
+
+
 def ssl_mail(value) -> str:
     """A mail address, or Potluck's C(none)."""
     return "" if value == "none" else mail(value)

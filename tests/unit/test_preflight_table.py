@@ -36,6 +36,7 @@ MAIL = {"matrix_smtp_host": "smtp.example.com", "matrix_smtp_from": "matrix@exam
 LOGIN = {**MAIL, "matrix_smtp_user": "u", "matrix_smtp_password": SECRET}
 LDAP = {"matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com", "matrix_ldap_password": SECRET}
 BRIDGE = {"matrix_pot_network_type": "public-bridge"}
+DNS = {**CONSUL, **BRIDGE, "matrix_consul_dns": True, "matrix_dns_forwarders": ["10.0.0.1"]}
 PROVIDED = {"matrix_tls_mode": "provided", "matrix_tls_certificate": "good.pem", "matrix_tls_key": "good.key"}
 NOSSL = {"matrix_nossl": True}
 
@@ -292,6 +293,23 @@ TABLE = {
             ("", "is not set, but matrix_consul_servers is"),
             (12345678901234567890, "is a number"),
             ([KEY], "is a list"),
+        ],
+    ),
+    "matrix_consul_dns": (DNS, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_dns_forwarders": (
+        DNS,
+        [
+            ([], "is not set, but matrix_consul_dns is true"),
+            ("10.0.0.1", "is a text where a list"),
+            (["10.0.0.1", "127.0.0.1"], 'item 2 "127.0.0.1", which is the pot itself'),
+            (["::1"], "is the pot itself"),
+            (["10.0.0.1", "10.0.0.1"], "is given twice"),
+            (["2001:db8::1"], "an IPv6 address, but a pot behind a bridge"),
+            (["2001:DB8::1"], "not in its normal form"),
+            (["dns.example.com"], "is not an IP address"),
+            (["10.0.0.1:53"], "is not an IP address"),
+            ([5], "is a number"),
+            ("", "is empty"),
         ],
     ),
     "matrix_node_name": (
@@ -620,7 +638,7 @@ def test_the_table_is_complete():
 
 
 def test_the_good_values_are_good(check):
-    assert check({"matrix1": {**GOOD, **CONSUL, **LOGIN, **LDAP}}) == []
+    assert check({"matrix1": {**GOOD, **CONSUL, **LOGIN, **LDAP}}) == check({"matrix1": {**GOOD, **DNS}}) == []
     assert check({"matrix1": {**GOOD, **PROVIDED}}) == check({"matrix1": {**GOOD, **PROVIDED, "matrix_tls_certificate": "wildcard.pem"}}) == []
     assert check({"matrix1": {**GOOD, **NOSSL, "matrix_ssl_email": "none", "matrix_trusted_proxies": ["10.0.0.0/24", "::1"]}}) == []
 
@@ -651,6 +669,9 @@ MORE = [
     ({"ansible_host": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the machine\'s own address'),
     ({"ansible_host": Unusable("is broken")}, "ansible_host", "the value is broken; for example ansible_host: 192.0.2.1"),
     ({"matrix_pot_exported_ports": ["443:443"]}, "matrix_pot_exported_ports", "only forwarded to a pot behind a bridge"),
+    ({**DNS, "matrix_pot_network_type": "alias"}, "matrix_consul_dns", "127.0.0.1 of its own"),
+    ({**DNS, "matrix_pot_network_type": "inherit"}, "matrix_consul_dns", "but matrix_pot_network_type is inherit"),
+    ({**DNS, "matrix_consul_servers": ""}, "matrix_consul_servers", "is not set, but matrix_consul_dns is true"),
     ({"matrix_tls_mode": "acme", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
     ({"matrix_tls_mode": "selfsigned", **NOSSL}, "matrix_tls_mode", "matrix_nossl is true"),
     ({"matrix_tls_mode": "none", "matrix_nossl": False}, "matrix_tls_mode", "matrix_nossl is false"),
