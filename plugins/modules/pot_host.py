@@ -10,7 +10,7 @@ module: pot_host
 short_description: Prepare a FreeBSD machine for pots and tell what it offers
 description:
   - Holds settings in pot's configuration file C(/usr/local/etc/pot/pot.conf) in the form that C(potnet) can read as well,
-    keeping every other line, and initialises pot's datasets when they are missing.
+    keeping every other line, and makes pot's group and initialises pot's datasets when they are missing.
   - Returns in the same call what is needed to plan a pot on the machine, so that no further round trips are needed.
 version_added: 0.1.0
 author:
@@ -131,6 +131,7 @@ option:
 """
 
 import fcntl
+import grp
 import os
 import platform
 import tempfile
@@ -169,6 +170,7 @@ class Host:
         self.actions = []
         self.changed = False
         self.diff = []
+        self.evaluated = {}
         self.installed = os.access(POT, os.X_OK)
         self.configuration = read_file(CONFIGURATION)
         self.default_configuration = read_file(DEFAULT_CONFIGURATION)
@@ -184,10 +186,30 @@ class Host:
 
     @property
     def settings(self):
-        settings = dict(_pot_host.DEFAULTS)
-        settings.update(_pot_host.parse(self.default_configuration))
-        settings.update(_pot_host.parse(self.configuration))
-        return settings
+        """What pot makes of its two files, which are sh; of the second one as this run has it or would have it."""
+        texts = (self.default_configuration, self.configuration)
+        if texts not in self.evaluated:
+            keys = sorted(set(_pot_host.DEFAULTS).union(*map(_pot_host.parse, texts)))
+            script = 'eval "$1" && eval "$2" && printf "%s\\n" ' + " ".join('"$%s"' % key for key in keys)
+            rc, out, err = self.module.run_command(["/bin/sh", "-c", script, "pot", *texts])
+            if rc != 0:
+                self.fail("settings", "%s cannot be read: %s" % (CONFIGURATION, err.strip().replace("\n", "; ")))
+            found = dict(zip(keys, out.split("\n")[-len(keys) - 1:]))
+            self.evaluated[texts] = {key: found[key] or _pot_host.DEFAULTS.get(key, "") for key in keys}
+        return self.evaluated[texts]
+
+    def ensure_group(self):
+        """pot gives its files to a group and does nothing without it."""
+        name = self.settings["POT_GROUP"]
+        try:
+            grp.getgrnam(name)
+        except KeyError:
+            self.actions.append("pw groupadd " + name)
+            self.changed = True
+            if not self.module.check_mode:
+                rc, dummy, err = self.module.run_command([self.module.get_bin_path("pw", True, ["/usr/sbin"]), "groupadd", "-n", name])
+                if rc != 0:
+                    self.fail("settings", "POT_GROUP: the group %s cannot be made: %s" % (name, err.strip()))
 
     def check_mounts(self):
         paths = [path for dummy, path in _zfs.parse_mounts(self.output("mount", "-p"))]
@@ -319,6 +341,7 @@ def main():
         host.fail("settings", "pot is not installed: %s is missing" % POT)
     host.check_mounts()
     host.configure()
+    host.ensure_group()
     if host.installed:
         if not os.access(RC_SCRIPT, os.X_OK):
             # A pot that came from its repository instead of a package; its pots work, until the machine is rebooted.

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import subprocess
 
 import pytest
 from ansible.module_utils import basic
@@ -26,10 +28,14 @@ class Machine:
         self.mounts = []
         self.ran = []
         self.init_works = True
+        self.groups = {"pot", "wheel"}
         self.pf_valid = True
 
     def run(self, argv):
         program, arguments = os.path.basename(argv[0]), argv[1:]
+        if program == "sh":
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout, done.stderr
         answers = {
             ("ifconfig", "-l"): "vtnet0 lo0\n",
             ("route", "-n", "get", "default"): "    gateway: 10.0.2.2\n  interface: vtnet0\n",
@@ -48,6 +54,9 @@ class Machine:
             assert arguments[:-1] == ["-nf"]
             return (0, "", "") if self.pf_valid else (1, "", "%s:3: Rules must be in order\n" % arguments[-1])
         self.ran.append(" ".join([program] + arguments))
+        if program == "pw":
+            self.groups.add(arguments[-1])
+            return 0, "", ""
         if program == "pot" and self.init_works:
             self.initialise()
             return 0, "", ""
@@ -76,6 +85,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(pot_host, "DEFAULT_CONFIGURATION", str(tmp_path / "etc/pot.default.conf"))
     monkeypatch.setattr(pot_host, "MANIFESTS", str(manifests))
     monkeypatch.setattr(pot_host, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(grp, "getgrnam", lambda name: {each: each for each in machine.groups}[name])
     monkeypatch.setattr(pot_host.platform, "machine", lambda: "amd64")
     monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda self, name, *rest: "/sbin/" + name)
     monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda self, argv, **kwargs: machine.run(argv))
@@ -125,6 +135,23 @@ def test_an_adopted_machine_keeps_its_own_settings(machine, prepare):
     result = prepare(settings={"POT_NETWORK": "10.1.0.0/16"})
     assert result["changed"] and not machine.ran
     assert machine.configuration.read_text() == "# mine\nPOT_EXTIF=lo0\nPOT_EXTRA_EXTIF=\"a b\"\nPOT_NETWORK=10.1.0.0/16\n"
+
+
+def test_its_configuration_is_sh(machine, prepare):
+    machine.initialise()
+    machine.configuration.write_text('POT_EXTIF="lo0" # where\nPOT_PLACE=%s\nPOT_FS_ROOT="$POT_PLACE/opt"\n' % machine.directory)
+    result = prepare()
+    assert not result["changed"] and result["settings"]["POT_FS_ROOT"] == str(machine.fs_root) and result["settings"]["POT_EXTIF"] == "lo0"
+    machine.configuration.write_text('POT_EXTIF="lo0\n')
+    assert "cannot be read" in prepare()["msg"]
+
+
+def test_the_group_of_its_files(machine, prepare):
+    machine.initialise()
+    machine.configuration.write_text("POT_EXTIF=lo0\nPOT_GROUP=jailers\n")
+    assert prepare(check=True)["actions"] == ["pw groupadd jailers"] and "jailers" not in machine.groups
+    assert prepare()["actions"] == ["pw groupadd jailers"] and "jailers" in machine.groups
+    assert not prepare()["changed"]
 
 
 def test_packet_filter_only_when_asked(machine, prepare):
