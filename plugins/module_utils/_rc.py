@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,7 +20,10 @@ SYSRC = '/usr/sbin/sysrc'
 SERVICE = '/usr/sbin/service'
 PS = '/bin/ps'
 DEFAULTS = '/etc/defaults/rc.conf'
+RUN = '/var/run'
 
+# Seconds. The system's own scripts wait without end for a daemon that does not stop.
+LIMIT = 600
 POLL_INTERVAL = 0.2
 # A daemon that does not handle SIGHUP is killed by it, but not before the reload command has ended.
 RELOAD_SETTLE = 0.5
@@ -61,13 +65,19 @@ def check_variable(name, value=''):
 
 
 def run(argv):
-    """Run a command with the environment that service(8) gives: (exit code, stdout, stderr) as text.
+    """Run a command with the environment that service(8) gives: (exit code, stdout, stderr) as text. RcError after LIMIT seconds.
 
     A daemon that the command leaves behind keeps its standard files open; as these are files and not pipes, nobody waits for it.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        rc = subprocess.call(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd='/', start_new_session=True,
-                             env={'HOME': '/', 'PATH': '/sbin:/bin:/usr/sbin:/usr/bin'})
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd='/', start_new_session=True,
+                                   env={'HOME': '/', 'PATH': '/sbin:/bin:/usr/sbin:/usr/bin'})
+        try:
+            rc = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise RcError("'%s' did not end within %d seconds" % (' '.join(argv), LIMIT)) from None
         texts = []
         for stream in (stdout, stderr):
             stream.seek(0)
@@ -130,6 +140,11 @@ class Variables:
             left = self.present(names)
             if left:
                 raise RcError('sysrc did not remove %s: %s' % (', '.join(left), said(stdout, stderr)))
+
+
+def pending(name):
+    """The file that says that a running service has not read its new variables yet. /var/run is emptied at boot, when it reads them."""
+    return '%s/potluck-%s.restart' % (RUN, name)
 
 
 def newer(paths, pid):

@@ -71,7 +71,8 @@ options:
     choices: [started, stopped, restarted, reloaded]
   restart_on_change:
     description:
-      - Restart the service if it runs and one of O(variables) or O(variables_absent) was changed.
+      - Restart the service if it runs and one of O(variables) or O(variables_absent) was changed, by this run or by an earlier one
+        that was cut off before the restart.
     type: bool
     default: false
   restart_if_newer:
@@ -150,6 +151,8 @@ actions:
   sample: [set consul_enable, start consul]
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils import _rc
 
@@ -176,8 +179,11 @@ def wanted_variables(params):
     return values, sorted(set(absent))
 
 
-def apply_variables(module, service, actions):
-    """Bring rc.conf to what is wanted: (before, after, True when a variable other than that of O(enabled) changed)."""
+def apply_variables(module, service, running, actions):
+    """Bring rc.conf to what is wanted: (before, after, True when a variable other than that of O(enabled) changed).
+
+    running: whether the service runs, and would have to be restarted for a change.
+    """
     params = module.params
     values, absent = wanted_variables(params)
     conf = _rc.Variables(params['file'])
@@ -204,6 +210,10 @@ def apply_variables(module, service, actions):
     if module.check_mode:
         after.update(dict.fromkeys(remove))
         return before, after, others
+    if others and running and params['restart_on_change']:
+        # Said before it is done, so that the restart is made up for when this run is cut off.
+        with open(_rc.pending(params['name']), 'w'):
+            pass
     conf.write(to_write)
     conf.delete(remove)
     if remove:
@@ -228,8 +238,10 @@ def next_action(state, restart, running):
 def apply_state(module, service, status, variables_changed, actions):
     """Bring the service to what is wanted, given its Status: the result's keys about it, and (before, after) for the diff."""
     params = module.params
+    pending = _rc.pending(params['name'])
     stale = status.pid is not None and _rc.newer(params['restart_if_newer'], status.pid)
-    action = next_action(params['state'], (params['restart_on_change'] and variables_changed) or stale, status.running)
+    unread = params['restart_on_change'] and (variables_changed or os.path.exists(pending))
+    action = next_action(params['state'], unread or stale, status.running)
     before, running, pid = status.running, status.running, status.pid
     if action:
         actions.append('%s %s' % (action, params['name']))
@@ -238,6 +250,8 @@ def apply_state(module, service, status, variables_changed, actions):
         else:
             status = service.restart(status) if action == 'restart' else getattr(service, action)()
             running, pid = status.running, status.pid
+            if action != 'reload' and os.path.exists(pending):
+                os.unlink(pending)
     state = 'started' if running else 'stopped'
     shown = {'restart': 'restarted', 'reload': 'reloaded'}.get(action, state)
     return {'running': running, 'state': state, 'pid': pid}, ('started' if before else 'stopped', shown)
@@ -254,7 +268,7 @@ def ensure(module, result):
         if not module.check_mode:
             raise _rc.RcError('there is no service %s' % params['name'])
         module.warn('there is no service %s yet' % params['name'])
-    before, after, variables_changed = apply_variables(module, service, result['actions'])
+    before, after, variables_changed = apply_variables(module, service, bool(status and status.running), result['actions'])
     result.update(variables={'before': before, 'after': after}, changed=bool(result['actions']))
     diff = {'before': dict(before), 'after': dict(after)}
     if status:

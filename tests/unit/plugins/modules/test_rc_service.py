@@ -56,6 +56,7 @@ def machine(tmp_path, monkeypatch):
     machine = Machine(tmp_path)
     monkeypatch.setattr(_rc, 'SYSRC', str(tmp_path / 'sysrc'))
     monkeypatch.setattr(_rc, 'SERVICE', str(tmp_path / 'service'))
+    monkeypatch.setattr(_rc, 'RUN', str(tmp_path))
     machine.set(services={'demod': {}})
     return machine
 
@@ -222,6 +223,30 @@ def test_restart_only_when_a_variable_changed(module, machine):
     assert module(enabled=False, restart_on_change=True)['actions'] == ['set demod_enable']
     assert module(variables={'demo_args': 'z'}, restart_on_change=True, state='reloaded')['actions'] == ['set demo_args', 'restart demod']
     assert module(variables={'demo_args': None}, restart_on_change=True)['actions'] == ['remove demo_args', 'restart demod']
+
+
+def test_a_restart_that_was_cut_off_is_made_up_for(machine, module, monkeypatch):
+    module(state='started')
+
+    def cut_off(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rc_service, 'apply_state', cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            module(variables={'demo_args': 'x'}, restart_on_change=True, state='started')
+    arguments = dict(variables={'demo_args': 'x'}, state='started')
+    assert not module(**arguments)['changed']
+    for check in (True, False):
+        assert module(check=check, restart_on_change=True, **arguments)['actions'] == ['restart demod']
+    assert not module(restart_on_change=True, **arguments)['changed']
+
+
+def test_a_script_that_does_not_end(monkeypatch, tmp_path):
+    monkeypatch.setattr(_rc, 'LIMIT', 0.2)
+    with pytest.raises(_rc.RcError, match='did not end within'):
+        _rc.run(['/bin/sleep', '60'])
+
 
 
 def test_reload(module, machine):
