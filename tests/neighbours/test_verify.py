@@ -165,7 +165,7 @@ BREAKAGES = {
     "nginx stopped": (lambda site: stopped(site, "nginx"), ["The reverse proxy runs", "matrix_tls_mode"]),
     "node_exporter stopped": (lambda site: stopped(site, "node_exporter"), ["node_exporter runs", "matrix_ip"]),
     "sshd stopped": (lambda site: stopped(site, "sshd"), ["sshd runs", "matrix_control_user"]),
-    "cron stopped": (lambda site: stopped(site, "cron"), ["cron runs", "matrix_pot_name"]),
+    "cron stopped": (lambda site: stopped(site, "cron"), ["cron runs", "cron_enable"]),
     "admin interface open": (lambda site: edited(site, NGINX, OPEN_ADMIN, "nginx", "reload"),
                              ["The admin interface is closed", "matrix_tls_mode"]),
     "8448 closed": (
