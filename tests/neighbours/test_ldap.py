@@ -83,6 +83,24 @@ def test_other_ways_to_the_directory(site, name):
             site.roles("ldap_auth")
 
 
+def test_a_proxy_that_could_not_start_for_want_of_a_name_is_started_by_cron(site):
+    try:
+        site.roles("ldap_auth", matrix_ldap_server=["localhost", "10.199.0.15"])
+        site.service("matrix_ldap_proxy", "onestop")
+        line = site.jail_run("grep '^\\*' /etc/cron.d/matrix-ldap-proxy")
+        site.jail_run(line.partition(" -q ")[2])
+        assert "running" in site.service("matrix_ldap_proxy", "onestatus")
+    finally:
+        site.roles("ldap_auth")
+    assert site.jail_run("ls /etc/cron.d | grep ldap || true") == ""
+
+
+def test_other_modules_of_synapse_stay(site):
+    other = [{"module": "synapse.rest.media.v1.preview_url_resource.Nothing", "config": {}}]
+    done = site.ansible("site", "--check", "--diff", "--tags", "ldap_auth", synapse_settings={"modules": other})
+    assert "Nothing" in done.output and "LdapAuthProviderModule" in done.output, done.output[-3000:]
+
+
 WRONG = {
     "password": ({"matrix_ldap_password": "wrong"}, "matrix_ldap_bind_dn and matrix_ldap_password"),
     "account": ({"matrix_ldap_bind_dn": "cn=Nobody,dc=corp,dc=example,dc=co,dc=uk"}, "matrix_ldap_bind_dn and matrix_ldap_password"),
