@@ -11,8 +11,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 demo: venv double-packages
 	tests/demo/demo start
 
-demo-stop: venv
-	tests/demo/demo stop
+# Without the virtual environment no demo was ever started.
+demo-stop:
+	test ! -e $(VENV)/.installed || tests/demo/demo stop
 
 test: venv double-packages
 	tests/run all
