@@ -202,6 +202,27 @@ def test_cron_runs_system_tables() -> None:
         wait_until(lambda: machine.run("cat /tmp/every").stdout.startswith("nobody\n"), 70)
 
 
+def test_cron_searches_local_directories() -> None:
+    """A table that says nothing about PATH gets the one of cron(8), packages' programs included."""
+    with replay.Machine("path") as machine:
+        machine.run("mkdir -p /usr/local/etc/cron.d; echo '@1 root echo $PATH >/tmp/path' >/usr/local/etc/cron.d/path; service cron restart")
+        wait_until(lambda: machine.run("cat /tmp/path").stdout == replay.PATH + "\n", 10)
+
+
+def test_shutdown_does_not_wait_for_ever() -> None:
+    """rc.local and rc.shutdown.local are run; the watchdog of rc.shutdown ends it and the machine reboots all the same."""
+    with replay.Machine("watchdog") as machine:
+        machine.run("sysrc rcshutdown_timeout=2; echo 'echo up >>/root/local' >/etc/rc.local")
+        machine.run("echo 'echo down >>/root/local; sleep 60' >/etc/rc.shutdown.local")
+        began = time.monotonic()
+        subprocess.run([str(replay.DOUBLE), "reboot", machine.name], check=True)
+        assert time.monotonic() - began < 30
+        assert output(machine, "cat /root/local") == "down\nup\n"
+        console = output(machine, "cat /var/log/console.log")
+        assert "2 second watchdog timeout expired. Shutdown terminated.\n" in console
+        assert "Starting local daemons:.\n" in console
+
+
 def test_reboot_and_crash_keep_the_disk() -> None:
     """An orderly reboot runs rc.shutdown, a power cut does not; both come back with the disk and an empty /var/run."""
     with replay.Machine("boot") as machine:
