@@ -150,7 +150,8 @@ def _become_init(name: str, path: str, hostname: str, release: str, sender: int,
     os.write(sender, b"ready\n")
     os.read(ready, 2)
     os.closerange(3, 1024)
-    libc().prctl(PR_SET_NAME, b"jail", 0, 0, 0)
+    # A FreeBSD jail has no process 1; who asks Linux' /proc for its name all the same must not learn another one than the host's.
+    libc().prctl(PR_SET_NAME, b"init", 0, 0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     blocked = {signal.SIGCHLD}
@@ -269,7 +270,7 @@ def _cgroup(jail: dict) -> int:
 def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
     """jail -r: run exec.stop in the jail, SIGTERM to its processes, SIGKILL after timeout seconds, then the jail is gone.
 
-    False: no such jail. Mounts stay, they are the caller's.
+    False: no such jail. Mounts and the addresses on the host's NICs stay, they are the caller's.
     """
     found = find(name)
     if not found:
@@ -297,6 +298,10 @@ def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
     while alive(jail) and time.monotonic() < end:
         time.sleep(0.02)
     jails.remove(name)
+    if jail["params"].get("interfaces"):
+        import net
+
+        net.alias_orphaned(name, [tuple(word.split("|")) for word in jail["params"]["interfaces"].split()])
     group = jail["params"].get("cgroup")
     if group:
         for _turn in range(20):

@@ -3,7 +3,8 @@
 All Linux means stay in the host double's own network namespace and vanish with it.
 
 * alias: the jail has a namespace of its own, joined to the host's by a veth whose jail end bears the NIC's name; the host
-  routes the address there and answers for it on the NIC (proxy ARP), so it is reachable like an alias on that NIC.
+  routes the address there and answers for it on the NIC (proxy ARP), so it is reachable like an alias on that NIC. Once the
+  jail is gone, the NIC itself bears the address until whoever started the jail removes it.
 * FreeBSD maps 127.0.0.1 (and a wildcard bind) in such a jail to the jail's own address, and refuses IPv6 sockets when it
   has no IPv6 address. Control-group BPF programs do the same here, for every program whatever it is linked with.
 * bridges: veths named epairNa/epairNb, a Linux bridge named bridgeN, NAT and port redirection by iptables.
@@ -98,6 +99,7 @@ def alias_up(name: str, pid: int, addresses: list[tuple[str, str]], uplink: str)
         for entry_nic, address in addresses:
             if entry_nic != nic:
                 continue
+            take_from_host(nic, address)
             if ":" in address:
                 run(IP, "-6", "address", "add", address + "/128", "dev", nic, "nodad", pid=pid)
                 run(IP, "-6", "route", "replace", address + "/128", "dev", end)
@@ -113,6 +115,28 @@ def alias_up(name: str, pid: int, addresses: list[tuple[str, str]], uplink: str)
             run(IP, "neigh", "replace", NEXT_HOP, "lladdr", mac, "dev", nic, "nud", "permanent", pid=pid)
             run(IP, "route", "add", "default", "via", NEXT_HOP, "dev", nic, "onlink", pid=pid)
     announce(addresses)
+
+
+def take_from_host(nic: str, address: str) -> None:
+    """What "ifconfig NIC alias ADDRESS" with a host mask does to a machine that holds the address itself.
+
+    The address is set anew with that mask, its network's route goes. If nothing else on the NIC is in that network, the
+    machine is cut off: the default route stays, but nobody finds out any more where the gateway is. The jail of such an
+    address is as unreachable here as the machine; of any other it takes the address over.
+    """
+    held = [entry for i in interfaces() if i["ifname"] == nic for entry in i["addr_info"]]
+    own = next((entry for entry in held if entry["local"] == address), None)
+    if own is None:
+        return
+    network = ipaddress.ip_interface(f"{address}/{own['prefixlen']}").network
+    others = [entry for entry in held if entry["local"] != address and ipaddress.ip_address(entry["local"]) in network]
+    sysctl(f"ipv4/conf/{nic}/promote_secondaries", "1")
+    if network.num_addresses > 1 and not others:
+        gateways = [route["gateway"] for route in json.loads(run(IP, "-json", "route", "show", "default", "dev", nic) or "[]") if "gateway" in route]
+        run(IP, "address", "add", f"{address}/{network.max_prefixlen}", "dev", nic)
+        for gateway in gateways if network.version == 4 else []:
+            run(IP, "neigh", "replace", gateway, "lladdr", "02:00:00:00:00:01", "dev", nic, "nud", "permanent", check=False)
+    run(IP, "address", "del", f"{address}/{own['prefixlen']}", "dev", nic)
 
 
 def announce(addresses: list[tuple[str, str]]) -> None:
@@ -134,8 +158,23 @@ def announce(addresses: list[tuple[str, str]]) -> None:
             raw.send(packet)
 
 
+def alias_orphaned(name: str, addresses: list[tuple[str, str]]) -> None:
+    """The jail is gone and nobody has removed its aliases: the NIC bears them, and the host answers there itself."""
+    _disconnect(name, addresses)
+    for nic, address in addresses:
+        run(IP, "address", "replace", address + ("/128" if ":" in address else "/32"), "dev", nic, check=False)
+
+
 def alias_down(name: str, addresses: list[tuple[str, str]]) -> None:
-    """Forget the addresses on the host; no error if they are gone."""
+    """Take the addresses off the host's NICs, be they the host's own; no error if they are gone."""
+    _disconnect(name, addresses)
+    held = {(i["ifname"], entry["local"]): entry["prefixlen"] for i in interfaces() for entry in i["addr_info"]}
+    for nic, address in addresses:
+        if (nic, address) in held:
+            run(IP, "address", "del", f"{address}/{held[nic, address]}", "dev", nic, check=False)
+
+
+def _disconnect(name: str, addresses: list[tuple[str, str]]) -> None:
     for index, nic in enumerate(dict.fromkeys(nic for nic, _rest in addresses)):
         run(IP, "link", "del", host_end(f"{name}/{index}"), check=False)
     for nic, address in addresses:
