@@ -1736,7 +1736,6 @@ def destroy_pot(pot: str, recursive: bool, force: bool, quiet: bool) -> int:
 
 
 def remove_pot(pot: str, force: bool) -> bool:
-    # what a start or mount-in that was cut off has left behind must not be reached by rm -rf
     state = zfs.load()
     below = zfs.children(state, dataset(pot)) if dataset(pot) in state["datasets"] else []
     clones = any(
@@ -1747,6 +1746,10 @@ def remove_pot(pot: str, force: bool) -> bool:
     )
     if not clones:
         for entry in reversed(mounttable.below(root_of(pot))):
+            if entry["fstype"] == "nullfs":
+                # What a start or mount-in that was cut off, or somebody's own mount, has left there: pot looks for none of it and
+                # ends with rm -rf of the pot's directory, which does not stop at mount points.
+                shutil.rmtree(entry["path"], ignore_errors=True)
             if entry["fstype"] != "zfs":
                 jaillib.detach(entry["path"])
     if dataset(pot) in state["datasets"] and not try_zfs(zfs.destroy, dataset(pot), True, False, True):

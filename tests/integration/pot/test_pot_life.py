@@ -208,6 +208,47 @@ def test_something_of_the_user_is_mounted_below(machine, name):
     assert machine.sh("cat /data/keep/file") == "precious\n"
 
 
+def test_nothing_is_lost_through_what_is_mounted_below(machine, name):
+    """A bare 'pot destroy' deletes what lies behind a mount it does not know of; the module never lets it come to that."""
+    target = "/opt/pot/jails/%s/m" % name
+    options = dict(base=machine.release, mounts=[{"source": "/data/behind", "target": "/srv/x"}])
+    files = "cat /data/behind/file /data/behind/deep/file"
+    machine.sh("mkdir -p /data/behind/deep; echo precious > /data/behind/file; echo more > /data/behind/deep/file")
+
+    # The pot's own mount, left behind by a jail that was removed without pot.
+    machine.good(name, **options)
+    machine.sh("jail -r %s" % name)
+    assert target + "/srv/x" in machine.sh("mount -p")
+    assert machine.good(name, state="absent")["actions"][0] == "pot stop " + name
+    assert machine.sh(files) == "precious\nmore\n" and target not in machine.sh("mount -p")
+
+    # The same, and the pot's state says that it is still starting: pot itself stops nothing then.
+    machine.good(name, **options)
+    machine.sh("jail -r %s; echo pot.status=starting, > /tmp/pot_status_%s" % (name, name))
+    machine.good(name, state="absent")
+    assert machine.sh(files) == "precious\nmore\n" and target not in machine.sh("mount -p")
+
+    # Somebody's own mount in a running pot, below the pot's own.
+    machine.good(name, **options)
+    machine.sh("mkdir %s/srv/y && mount -t nullfs /data/behind %s/srv/y" % (target, target))
+    machine.pot(name, state="absent")
+    assert machine.sh(files) == "precious\nmore\n"
+
+    # A pot that is none any more, which only 'pot destroy -F' removes.
+    machine.good(name, **options)
+    machine.sh("rm /opt/pot/jails/%s/conf/pot.conf" % name)
+    machine.pot(name, state="absent")
+    assert machine.sh(files) == "precious\nmore\n"
+    machine.sh("jail -r %s; umount -f %s/srv/x" % (name, target), check=False)
+    machine.sh("pot destroy -Fp %s" % name, check=False)
+    machine.good(name, state="absent")
+
+    # That the danger is one: the same without the module.
+    machine.good(name, state="stopped", base=machine.release)
+    machine.sh("mount -t nullfs /data/behind %s/mnt; pot destroy -p %s" % (target, name))
+    assert machine.sh("ls /data/behind") == ""
+
+
 def test_run_killed_while_it_creates(machine, name):
     process = machine.start("pot", name=name, base=machine.release, timeout=120)
     deadline = time.time() + 60
