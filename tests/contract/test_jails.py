@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import replay
+from test_facts import VOLATILE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2")
 
@@ -182,9 +186,126 @@ def test_a_start_that_is_killed_gets_stuck(host: Host) -> None:
     host.out("pot destroy -Fp stuck && ! mount -p | grep stuck")
 
 
+def test_a_clean_environment_is_the_login_class(host: Host) -> None:
+    """jexec -l gives what was recorded, and TERM only to whom it had."""
+    recorded = json.loads((replay.CAPTURES / "facts-pot.json").read_text(encoding="utf-8"))["ansible_env"]
+    lines = host.out("env GONE=1 TERM=su jexec -l web /usr/bin/env").splitlines()
+    assert dict(line.split("=", 1) for line in lines) == recorded
+    assert "TERM=" not in host.out("env -u TERM jexec -l web /usr/bin/env")
+
+
+def test_facts_of_a_pot(host: Host) -> None:
+    """Ansible takes a pot for what it took the recorded one for."""
+    host.out("pot create -p facts -t single -b 13.2 && pot start facts && jexec -l facts ssh-keygen -A")
+    host.out("jexec -l facts env ASSUME_ALWAYS_YES=yes pkg install -y python311")
+    argv = ["ansible", "pot", "-i", "pot,", "-c", "potluck.matrix.pot", "-m", "ansible.builtin.setup"]
+    with tempfile.TemporaryDirectory() as directory:
+        key = f"{directory}/key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        public = Path(key + ".pub").read_text(encoding="utf-8").strip()
+        host.out(f"echo '{public}' >> /root/.ssh/authorized_keys")
+        variables = {
+            "ansible_host": host.address, "ansible_user": "root", "ansible_pot_name": "facts", "ansible_ssh_private_key_file": key,
+            "ansible_python_interpreter": "/usr/local/bin/python3.11",
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+        }
+        top = replay.HERE.parents[1]
+        done = subprocess.run(
+            [*argv, "-e", json.dumps(variables)], capture_output=True, text=True, check=False, cwd=top,
+            env={**os.environ, "PATH": f"{top}/.venv/bin:{os.environ['PATH']}", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+                 "ANSIBLE_COLLECTIONS_PATH": f"{top}/.ansible/collections"},
+        )
+    host.out("pot destroy -Fp facts")
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(done.stdout.partition("=>")[2])["ansible_facts"]
+    recorded = json.loads((replay.CAPTURES / "facts-pot.json").read_text(encoding="utf-8"))
+    # The recorded machine had no bridge; is_chroot asks Linux' /proc here.
+    facts["ansible_interfaces"] = [name for name in facts["ansible_interfaces"] if name not in ("bridge0", "epair0a")]
+    left_out = VOLATILE | {"ansible_" + name for name in ("bridge0", "epair0a", "domain", "fqdn", "hostname", "is_chroot", "nodename")}
+    assert {k: v for k, v in facts.items() if k not in left_out} == {k: v for k, v in recorded.items() if k not in left_out}
+
+
+def test_read_only_at_once(host: Host) -> None:
+    """A directory mounted read-only into a running pot cannot be written there, the next second already."""
+    host.out("mkdir -p /data/ro && echo one > /data/ro/f && jexec web mkdir -p /srv/ro && pot mount-in -p web -m /srv/ro -d /data/ro -r")
+    done = host.run("jexec web touch /srv/ro/g")
+    assert done.returncode and "Read-only file system" in done.stderr
+    assert host.out("jexec web cat /srv/ro/f; touch /data/ro/h; jexec web ls /srv/ro") == "one\nf\nh\n"
+    host.out("umount /opt/pot/jails/web/m/srv/ro && mkdir -p /data/view && mount_nullfs -o ro /data/ro /opt/pot/jails/web/m/srv/ro")
+    assert host.run("jexec web rm /srv/ro/f").returncode
+    host.out("umount /opt/pot/jails/web/m/srv/ro && sed -i '' '/^.data.ro /d' /opt/pot/jails/web/conf/fscomp.conf")
+
+
+def test_a_killed_jail_leaves_its_alias(host: Host) -> None:
+    """jail -r removes the jail and not the address: that is pot's part, and until then the machine itself answers there."""
+    host.out("jail -r web")
+    assert f"inet {host.alias} netmask 0xffffffff" in host.out("ifconfig vtnet0 inet")
+    assert ask(host.alias, 22).startswith("SSH-")
+    host.out("pot stop web")
+    assert host.alias not in host.out("ifconfig vtnet0 inet")
+    host.out("pot start web")
+    assert host.out("ifconfig vtnet0 inet").count(host.alias + " ") == 1
+    with pytest.raises(OSError):
+        ask(host.alias, 22)
+
+
+def test_rc_local_and_the_watchdog_of_a_pot(host: Host) -> None:
+    """Both local scripts run; a service that does not stop keeps rc.shutdown no longer than rcshutdown_timeout seconds."""
+    host.out("pot create -p slow -t single -b 13.2 && pot set-attr -p slow -A exec_stop -V '/bin/sh /etc/rc.shutdown jail'")
+    root = "/opt/pot/jails/slow/m"
+    host.out(f"echo 'echo here > /root/up' > {root}/etc/rc.local && echo 'echo here > /root/down' > {root}/etc/rc.shutdown.local")
+    assert "Starting local daemons:.\n" in host.out("pot start slow")
+    assert "Shutting down local daemons:.\n" in host.out("pot stop slow")
+    assert host.out(f"cat {root}/root/up {root}/root/down") == "here\nhere\n"
+    host.out(f"echo 'sleep 60' > {root}/etc/rc.shutdown.local && echo 'rcshutdown_timeout=2' >> {root}/etc/rc.conf && pot start slow")
+    began = time.monotonic()
+    assert "\n2 second watchdog timeout expired. Shutdown terminated.\n" in host.out("pot stop slow")
+    assert 2 <= time.monotonic() - began < 20
+    assert "rc.shutdown" in host.out(f"grep watchdog {root}/var/log/messages")
+    host.out("pot destroy -p slow")
+
+
+def test_destroy_goes_through_what_is_mounted(host: Host) -> None:
+    """pot destroy ends with rm -rf, which does not stop at a nullfs nobody has unmounted."""
+    host.out("pot create -p victim -t single -b 13.2 && mkdir -p /data/lost/deep && touch /data/lost/f /data/lost/deep/g")
+    host.out("mount_nullfs /data/lost /opt/pot/jails/victim/m/mnt && pot destroy -p victim")
+    assert host.out("ls -a /data/lost") == ".\n..\n"
+    assert "victim" not in host.out("mount -p; pot ls -q; ls /opt/pot/jails")
+
+
+def test_a_parents_quota_is_its_childrens_too(host: Host) -> None:
+    """What is available below a dataset with a quota is what the quota leaves."""
+    host.out("zfs create -o quota=64M zroot/limited && zfs create zroot/limited/child && zfs create zroot/limited/child/deep")
+    for name in ("limited/child", "limited/child/deep"):
+        assert 0 < int(host.out(f"zfs get -Hpo value available zroot/{name}")) < 64 << 20
+        assert int(host.out(f"zfs list -Hpo avail zroot/{name}")) < 64 << 20
+    done = host.run("dd if=/dev/zero of=/zroot/limited/child/deep/big bs=1M count=80")
+    assert done.returncode and "No space left" in done.stderr
+    host.out("rm /zroot/limited/child/deep/big && zfs set quota=128M zroot/limited")
+    host.out("dd if=/dev/zero of=/zroot/limited/child/deep/big bs=1M count=80 && zfs create zroot/limited/sibling")
+    done = host.run("dd if=/dev/zero of=/zroot/limited/sibling/big bs=1M count=80")
+    assert done.returncode and "No space left" in done.stderr
+    host.out("zfs destroy -r zroot/limited")
+
+
 def test_reboot_starts_what_starts_at_boot(host: Host) -> None:
     """And leaves the others alone; the alias answers again."""
     subprocess.run([str(replay.DOUBLE), "reboot", host.name], check=True)
     assert host.out("jls -q name") == "web\n"
     assert f"inet {host.alias} netmask 0xffffffff" in host.out("ifconfig vtnet0 inet")
     assert host.out("jexec web cat /mnt/f") == "kept\n"
+
+
+def test_an_alias_that_is_the_machines_own_address(host: Host) -> None:
+    """jail(8) gives it a host mask and takes it away with the jail: the machine is cut off, and only a reboot brings it back."""
+    host.out(f"pot create -p greedy -t single -b 13.2 -N alias -i 'vtnet0|{host.address}'")
+    assert ask(host.address, 22).startswith("SSH-")
+    host.out("pot start greedy")
+    lines = [line.split() for line in host.out("ifconfig vtnet0 inet").splitlines() if f"inet {host.address} " in line]
+    assert [line[3] for line in lines] == ["0xffffffff"]
+    with pytest.raises(OSError):
+        ask(host.address, 22)
+    host.out("pot stop greedy")
+    assert host.address + " " not in host.out("ifconfig vtnet0 inet")
+    subprocess.run([str(replay.DOUBLE), "reboot", host.name], check=True)
+    assert ask(host.address, 22).startswith("SSH-")

@@ -2,8 +2,9 @@
 
 A dataset's files lie in ``/.double/disk/zpool/<dataset>/=fs`` and are bind-mounted at its mountpoint, its snapshots are
 copies in ``=snap/<name>`` ('=' cannot occur in a dataset's name, so children never collide). Everything else (properties,
-origins, times) is JSON in ``/.double/disk/meta/zfs.json``. A dataset with a quota gets an ext4 image of its own (``=img``)
-whose free space a filler file limits, so that writing beyond the quota fails with ENOSPC and the quota can change while mounted.
+origins, times) is JSON in ``/.double/disk/meta/zfs.json``. A dataset with a quota, of its own or above it, gets an ext4 image of
+its own (``=img``) whose free space a filler file limits, so that writing beyond the quota fails with ENOSPC and the quota can
+change while mounted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import jails
 import mounts
 import mounttable
 import shared
@@ -549,11 +551,22 @@ def _options(state: dict, dataset: str) -> tuple[str, int]:
 
 def attach(source: str, target: str, flags: int = 0) -> None:
     """Bind a directory in a peer group of its own: mounts below one side never show up below the other, but do in pots."""
-    mounts.mount(source, target, None, mounts.MS_BIND)
+    if flags:
+        # A running pot gets a mount as it is in this moment, and nothing of what is done to its flags later.
+        stage = f"{shared.RUN}/stage.{os.getpid()}.{time.monotonic_ns()}"
+        os.mkdir(stage)
+        mounts.mount(source, stage, None, mounts.MS_BIND)
+        try:
+            mounts.mount("none", stage, None, mounts.MS_PRIVATE)
+            mounts.mount("none", stage, None, mounts.MS_BIND | mounts.MS_REMOUNT | flags)
+            mounts.mount(stage, target, None, mounts.MS_BIND)
+        finally:
+            mounts.umount(stage, mounts.MNT_DETACH)
+            os.rmdir(stage)
+    else:
+        mounts.mount(source, target, None, mounts.MS_BIND)
     mounts.mount("none", target, None, mounts.MS_PRIVATE)
     mounts.mount("none", target, None, 1 << 20)  # MS_SHARED: pots' namespaces are slaves of the host's
-    if flags:
-        mounts.mount("none", target, None, mounts.MS_BIND | mounts.MS_REMOUNT | flags)
 
 
 def mount(state: dict, dataset: str) -> None:
@@ -626,8 +639,26 @@ def _run(*argv: str, **options) -> None:
 
 
 def limit_of(state: dict, dataset: str) -> int:
-    limits = [value for value in (prop(state, dataset, "quota")[0], prop(state, dataset, "refquota")[0]) if value]
+    """How much the files of a dataset may take now, in bytes: its quotas and those of the datasets above it. 0: no limit."""
+    limits = [value] if (value := prop(state, dataset, "refquota")[0]) else []
+    facts = Facts(state)
+    name = dataset
+    while name:
+        if value := prop(state, name, "quota")[0]:
+            limits.append(max(1, value - facts.used(name) + facts.own(dataset)))
+        name = parent_of(name)
     return min(limits) if limits else 0
+
+
+def apply_quotas(state: dict, dataset: str) -> None:
+    """Make writes beyond a quota fail, in the dataset and in all that share a quota with it."""
+    top = name = dataset
+    while name:
+        if prop(state, name, "quota")[0]:
+            top = name
+        name = parent_of(name)
+    for each in [top, *children(state, top)]:
+        apply_quota(state, each)
 
 
 @contextlib.contextmanager
@@ -671,7 +702,7 @@ def _forget(path: str) -> None:
 
 
 def apply_quota(state: dict, dataset: str) -> None:
-    """Make writes beyond quota and refquota fail. Moves the dataset into an image of its own when it has none yet."""
+    """Make writes to one dataset fail beyond its limit. Moves it into an image of its own when it has none yet."""
     limit = limit_of(state, dataset)
     base = data_of(dataset)
     image, inside, files = base + "/=img", base + "/=vol", files_of(dataset)
@@ -679,6 +710,9 @@ def apply_quota(state: dict, dataset: str) -> None:
         if not limit:
             return
         where = Facts(state).mounted_at(dataset)
+        if where and any((jail["path"] + "/").startswith(where + "/") for jail in jails.load().values()):
+            # the ground a running jail stands on cannot be exchanged
+            return
         info = os.statvfs(DISK)
         with open(image, "wb") as stream:
             stream.truncate(max(info.f_blocks * info.f_frsize, limit + (64 << 20)))
@@ -788,8 +822,8 @@ def create(dataset: str, options: dict[str, str], parents: bool = False, mountin
             if last:
                 state["datasets"][name]["props"] = parsed
                 state["datasets"][name]["origin"] = origin
-            if last and limit_of(state, name):
-                apply_quota(state, name)
+            if limit_of(state, name):
+                apply_quotas(state, name)
             if mounting and mountable(state, name):
                 try:
                     mount(state, name)
@@ -1088,7 +1122,7 @@ def _change(state: dict, dataset: str, remounting: bool, change, names: set[str]
                     if entry["device"] == name and entry["fstype"] == "zfs":
                         entry["options"] = options
     if names & {"quota", "refquota"}:
-        apply_quota(state, dataset)
+        apply_quotas(state, dataset)
 
 
 def rename(old: str, new: str, parents: bool, mounting: bool, force: bool, recursive: bool) -> None:
