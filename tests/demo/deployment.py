@@ -46,6 +46,7 @@ class Deployment:
         self.users = list(users)
         self.inventory = self.place / "inventory.yml"
         self.server = {}
+        self.consul_token = ""
 
     # --- neighbours ---
 
@@ -79,7 +80,7 @@ class Deployment:
         self.neighbour("syslog-receiver", "--address", self.address)
         alertmanager = self.neighbour("alertmanager", "--address", self.address)
         key = self.remembered("gossip", lambda: output("openssl", "rand", "-base64", "32").strip())
-        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key)
+        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key, *(["--acl-token", self.consul_token] if self.consul_token else []))
         authority = output(NEIGHBOURS / "ca", "path").strip()
         shutil.copyfile(pebble["roots"], self.place / "roots.pem")
         return {
@@ -89,6 +90,7 @@ class Deployment:
             "matrix_datacenter": consul["datacenter"],
             "matrix_consul_servers": consul["addresses"],
             "matrix_gossip_key": consul["gossip_key"],
+            "matrix_consul_acl_token": self.consul_token,
             "matrix_ldap_server": self.address,
             "matrix_ldap_domain": self.directory_domain,
             "matrix_ldap_password": self.remembered("directory"),

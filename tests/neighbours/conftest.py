@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -87,6 +88,7 @@ class Site(Deployment):
         self.start_machine()
         for name in ("directory", "mail", "admin"):
             self.secret(name)
+        self.secrets["consul"] = self.consul_token = self.remembered("consul", lambda: str(uuid.uuid4()))
         variables = self.start_neighbours()
         self.secrets["gossip"] = variables["matrix_gossip_key"]
         self.describe(

@@ -79,7 +79,7 @@ PARAMETERS = {
     "matrix_consul_servers": ("10.199.0.17", {AGENT}, {"consul"}),
     "matrix_gossip_key": ("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", {AGENT}, {"consul"}),
     "matrix_node_name": ("other", {AGENT}, {"consul"}),
-    "matrix_consul_acl_token": ("e0b5b4b0-0000-0000-0000-000000000000", {AGENT}, {"consul"}),
+    "matrix_consul_acl_token": ("e0b5b4b0-0000-0000-0000-000000000000", {AGENT, "/usr/local/etc/consul.d/acl-token"}, {"consul"}),
     "matrix_node_exporter_port": (9101, {AGENT}, {"node_exporter", "consul"}),
     "matrix_node_exporter_disabled_collectors": (["zfs"], set(), {"node_exporter"}),
     "matrix_node_exporter_basic_auth_users": ({"other": "password"}, {EXPORTER}, {"node_exporter"}),

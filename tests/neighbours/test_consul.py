@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 from .conftest import fetch, wait_for
 
@@ -38,11 +39,21 @@ def test_gossip_is_encrypted(site):
 
 def test_a_changed_gossip_key_is_not_outlived_by_the_old_one(site):
     """An agent with a keyring on its disk would go on with the key it had first."""
-    assert site.jail_run("ls /mnt/matrixdata/consul/serf/local.keyring 2>/dev/null", check=False) == ""
+    kept = site.jail_run("ls /mnt/matrixdata/consul/serf").split()
+    assert "local.snapshot" in kept and "local.keyring" not in kept
+
+
+def test_the_token_is_the_agents_own(site):
+    """The servers would refuse whoever shows another one."""
+    script = "consul members -http-addr=unix:///var/run/consul/http.sock -token=%s"
+    assert site.machine in site.jail_run(script % site.secrets["consul"])
+    assert "ACL not found" in site.jail_run(script % uuid.uuid4() + " 2>&1", check=False)
+    assert site.jail_run("ls -l /usr/local/etc/consul.d/acl-token").startswith("-rw-r----- ")
 
 
 def test_the_interface_is_not_reachable_from_outside(site):
-    listening = site.jail_run("sockstat -4 -6 -l -P tcp", check=False)
+    listening = site.jail_run("sockstat -4 -6 -l -P tcp")
+    assert ":443 " in listening
     for port in (8500, 8501, 8502, 8600):
         assert ":%d " % port not in listening
 
