@@ -35,10 +35,10 @@ attributes:
     platforms: FreeBSD
 options:
   name:
-    description: Names of packages, without versions and patterns.
+    description: Names of packages, without versions and patterns. Required unless O(upgrade_all) is true.
     type: list
     elements: str
-    required: true
+    default: []
   state:
     description:
       - With V(present), packages that are installed are left at their version.
@@ -46,6 +46,12 @@ options:
     type: str
     choices: [present, latest]
     default: present
+  upgrade_all:
+    description:
+      - Upgrade all installed packages. In check mode it tells whether there is anything to upgrade.
+      - The return value RV(packages) then holds those that have changed.
+    type: bool
+    default: false
   creates:
     description: Install nothing when this file exists, for programs that may also have come another way than as a package.
     type: path
@@ -64,6 +70,10 @@ EXAMPLES = r"""
   potluck.matrix.pkg:
     name: py311-matrix-synapse
     state: latest
+
+- name: Upgrade everything
+  potluck.matrix.pkg:
+    upgrade_all: true
 """
 
 RETURN = r"""
@@ -96,7 +106,7 @@ class Pkg:
     def run(self, *arguments):
         """Return ``(rc, stdout, stderr)``, after waiting for another pkg where there is one."""
         environment = {"BATCH": "yes"}
-        if arguments[0] == "install":
+        if arguments[0] in ("install", "update", "upgrade"):
             # Without it a pkg that is not there yet asks whether to install itself, and fails for want of a terminal.
             environment["ASSUME_ALWAYS_YES"] = "yes"
         while True:
@@ -116,21 +126,68 @@ class Pkg:
         return found
 
 
+    def installed(self):
+        """Return ``{name: version}`` of all packages."""
+        rc, out, err = self.run("query", "-a", "%n %v")
+        if rc != 0:
+            self.module.fail_json(msg="The installed packages cannot be listed: %s" % last_words(out, err))
+        return dict(line.split(" ", 1) for line in out.splitlines())
+
+    def pending(self):
+        """Return ``(answer of pkg, what it would upgrade, a line each)``; for the second C(None) when it could not say.
+
+        The exit code of a dry run says nothing: with updates it is 1 before pkg 2.4, and 0 since.
+        """
+        answer = self.run("upgrade", "-n")
+        if "Your packages are up to date" in answer[1]:
+            return answer, []
+        found = re.findall(r"^\t(\S.*)$", answer[1], re.MULTILINE)
+        return answer, found or None
+
+
 def last_words(out, err):
     """Return the last line with which pkg explains itself."""
     lines = [line.strip() for line in (err.strip() or out.strip()).splitlines() if line.strip()]
     return lines[-1] if lines else "pkg said nothing"
 
 
+def upgrade_all(module, pkg):
+    """Upgrade everything and end the module."""
+    installed = pkg.installed()
+    answer, lines = pkg.pending()
+    if not module.check_mode and lines:
+        # When there is a new pkg, it alone is upgraded first.
+        for dummy in range(3):
+            answer = pkg.run("upgrade", "-y")
+            if answer[0] != 0 or not pkg.pending()[1]:
+                break
+    if answer[0] != 0 and (lines is None or not module.check_mode):
+        module.fail_json(msg="The packages cannot be upgraded: %s" % last_words(*answer[1:]), rc=answer[0], stdout=answer[1], stderr=answer[2])
+    after = pkg.installed()
+    changed = {name: version for name, version in after.items() if installed.get(name) != version}
+    removed = {name: version for name, version in installed.items() if after.get(name) != version}
+    module.exit_json(
+        changed=bool(lines) if module.check_mode else bool(changed or removed),
+        packages=changed,
+        diff=dict(
+            before="".join("%s-%s\n" % pair for pair in sorted(removed.items())),
+            after="".join(line + "\n" for line in lines or []) if module.check_mode else "".join("%s-%s\n" % pair for pair in sorted(changed.items())),
+        ),
+    )
+
+
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            name=dict(type="list", elements="str", required=True),
+            name=dict(type="list", elements="str", default=[]),
             state=dict(type="str", choices=["present", "latest"], default="present"),
+            upgrade_all=dict(type="bool", default=False),
             creates=dict(type="path"),
             lock_timeout=dict(type="int", default=600),
         ),
         supports_check_mode=True,
+        required_one_of=[("name", "upgrade_all")],
+        mutually_exclusive=[("name", "upgrade_all")],
     )
     names = module.params["name"]
     for name in names:
@@ -139,6 +196,8 @@ def main():
     if module.params["creates"] and os.path.exists(module.params["creates"]):
         module.exit_json(changed=False, packages={}, diff=dict(before="", after=""))
     pkg = Pkg(module)
+    if module.params["upgrade_all"]:
+        upgrade_all(module, pkg)
     before = pkg.versions("query", names)
     wanted = {name: None for name in names if name not in before}
     if module.params["state"] == "latest" and len(wanted) < len(names):

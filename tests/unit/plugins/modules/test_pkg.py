@@ -21,6 +21,8 @@ class Machine:
         self.locked = 0
         self.lies = set()
         self.calls = []
+        self.dry_code = 0
+        self.full = False
 
     def run(self, argv, **kwargs):
         command, arguments = argv[1], argv[2:]
@@ -28,10 +30,14 @@ class Machine:
         if self.locked:
             self.locked -= 1
             return 1, "", "pkg: Cannot get an advisory lock on a database, it is locked by another process\n"
-        if command in ("query", "rquery"):
+        if command in ("query", "rquery") and arguments[0] != "-a":
             known = self.installed if command == "query" else self.repository
             name = arguments[-1]
             return (0, known[name] + "\n", "") if name in known else (1, "", "")
+        if command == "query" and arguments[0] == "-a":
+            return 0, "".join("%s %s\n" % each for each in self.installed.items()), ""
+        if command == "upgrade":
+            return self.upgrade(arguments)
         if command == "install":
             for name in sorted(arguments[1:], key=lambda name: name in self.repository):
                 # One unknown name, and nothing is installed.
@@ -40,6 +46,21 @@ class Machine:
                 if name not in self.lies:
                     self.installed[name] = self.repository[name]
         return 0, "", ""
+
+
+    def upgrade(self, arguments):
+        old = [name for name, version in self.installed.items() if self.repository.get(name, version) != version]
+        # When there is a new pkg, it comes first and alone.
+        old = ["pkg"] if "pkg" in old else old
+        if not old:
+            return 0, "Checking for upgrades (0 candidates): . done\nYour packages are up to date.\n", ""
+        lines = "".join("\t%s: %s -> %s [FreeBSD]\n" % (name, self.installed[name], self.repository[name]) for name in old)
+        if arguments == ["-n"]:
+            return self.dry_code, "Installed packages to be UPGRADED:\n%s\nNumber of packages to be upgraded: %d\n" % (lines, len(old)), ""
+        if self.full:
+            return 1, lines, "pkg: Not enough space in /var/cache/pkg\n"
+        self.installed.update({name: self.repository[name] for name in old})
+        return 0, lines, ""
 
 
 @pytest.fixture
@@ -114,3 +135,35 @@ def test_creates(machine, capsys, tmp_path):
     (tmp_path / "pot").touch()
     assert not run(capsys, name=["pot"], creates=str(tmp_path / "pot"))["changed"]
     assert run(capsys, name=["nginx"], creates=str(tmp_path / "gone"))["changed"]
+
+
+@pytest.mark.parametrize("dry_code", [0, 1])
+def test_upgrades_everything_and_pkg_first(machine, capsys, dry_code):
+    machine.dry_code = dry_code
+    machine.installed = {"nginx": "1.24.0,3", "demo-app": "2.1_1,1", "pkg": "1.20"}
+    machine.repository["pkg"] = "2.4"
+    foretold = run(capsys, check=True, upgrade_all=True)
+    assert foretold["changed"] and "pkg: 1.20 -> 2.4" in foretold["diff"]["after"] and machine.installed["pkg"] == "1.20"
+    done = run(capsys, upgrade_all=True)
+    assert done["changed"] and done["packages"] == {"nginx": "1.26.3,3", "pkg": "2.4"}
+    assert done["diff"]["before"] == "nginx-1.24.0,3\npkg-1.20\n"
+    for check in (True, False):
+        assert not run(capsys, check=check, upgrade_all=True)["changed"]
+
+
+def test_an_upgrade_that_fails(machine, capsys):
+    machine.installed = {"nginx": "1.24.0,3"}
+    machine.full = True
+    answer = run(capsys, upgrade_all=True)
+    assert answer["failed"] and "Not enough space" in answer["msg"]
+
+
+def test_a_catalogue_that_cannot_be_fetched(machine, capsys, monkeypatch):
+    monkeypatch.setattr(machine, "upgrade", lambda arguments: (1, "", "pkg: Unable to update repository FreeBSD\n"))
+    for check in (True, False):
+        answer = run(capsys, check=check, upgrade_all=True)
+        assert answer["failed"] and "Unable to update repository" in answer["msg"]
+
+
+def test_names_or_everything(machine, capsys):
+    assert "failed" in run(capsys, name=["nginx"], upgrade_all=True)
