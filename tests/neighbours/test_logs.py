@@ -63,6 +63,22 @@ def test_nothing_is_lost_while_the_receiver_is_away(site, protocol, restart):
         assert arrived(site, "%s number %d end" % (text, number)) >= 1
 
 
+def test_logs_are_rotated_and_written_on(site):
+    """newsyslog, told to rotate everything now, and the services that have to open their logs anew."""
+    for path in ("/var/log/messages", "/var/log/nginx/access.log"):
+        site.client().versions()
+        before = site.jail_run("ls -i %s" % path).split()[0]
+        site.jail_run("newsyslog -F %s" % path)
+        assert site.jail_run("ls %s.0*" % path).strip()
+        text = "marker" + secrets.token_hex(6)
+        log(site, text, 1)
+        site.client().versions()
+        assert site.jail_run("ls -i %s" % path).split()[0] != before
+        wanted = text if path == "/var/log/messages" else "/_matrix/client/versions"
+        assert wait_for(lambda: wanted in site.jail_run("cat " + path), 20, "lines in the new " + path)
+        assert wait_for(lambda: arrived(site, text) == 1, 20, "the line at the log server")
+
+
 def test_the_buffer_is_on_the_dataset(site):
     assert "/mnt/matrixdata/syslog-ng" in site.jail_run("cat /usr/local/etc/syslog-ng.conf")
     assert site.jail_run("ls /mnt/matrixdata/syslog-ng").split()
