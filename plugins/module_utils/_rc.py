@@ -154,9 +154,10 @@ def newer(paths, pid):
     rc, stdout, dummy = run([PS, '-o', 'etimes=', '-p', str(pid)])
     if rc != 0 or not stdout.strip().isdigit():
         return False  # it has just ended, which its status will tell
-    # ps counts whole seconds, so the true start is up to a second before this.
-    started = time.time() - int(stdout)
-    return any(os.path.exists(path) and os.stat(path).st_mtime > started for path in paths)
+    # ps subtracts the second of the start from the second of now. A file of that very second was most likely written just before
+    # the service was started because of it.
+    started = int(time.time()) - int(stdout)
+    return any(os.path.exists(path) and os.stat(path).st_mtime >= started + 1 for path in paths)
 
 
 class Status:

@@ -180,4 +180,6 @@ def elapsed(seconds: int) -> str:
 
 
 def age(process: Process) -> int:
-    return max(0, int(time.time() - boot_seconds() - process.start / TICKS))
+    """Seconds as FreeBSD's ps counts them: the second of now minus the second of the start, up to one more than have passed."""
+    now = time.time()
+    return max(0, int(now) - int(now - time.clock_gettime(time.CLOCK_BOOTTIME) + process.start / TICKS))
