@@ -1,8 +1,9 @@
 # Everything a fresh Debian-like machine needs is installed by the targets themselves.
 SHELL := /bin/sh
 VENV := .venv
-# A Python that the distribution installs: version managers earlier on PATH may hold interpreters without venv.
-PYTHON := $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v python3)
+# A Python that the distribution installs: version managers earlier on PATH may hold interpreters without venv. Looked for when it is
+# used, since a fresh machine has none before "system".
+PYTHON = $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v python3)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
