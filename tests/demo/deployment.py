@@ -50,8 +50,8 @@ class Deployment:
 
     # --- neighbours ---
 
-    def remembered(self, name, make=secrets.token_urlsafe):
-        """The value stored under ``name``, made at the first call: a second start keeps all secrets."""
+    def remembered(self, name, make=secrets.token_hex):
+        """The value stored under ``name``, made at the first call: a second start keeps all secrets. None begins with a hyphen."""
         path = self.place / "secrets" / name
         if not path.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
