@@ -199,8 +199,12 @@ class FileSet:
             # Parents get the system's default, never this mode: they may be others' too.
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.mkdir(path, 0o700)
-        os.chown(path, uid, gid, follow_symlinks=False)
-        os.chmod(path, mode)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchown(handle, uid, gid)
+            os.fchmod(handle, mode)
+        finally:
+            os.close(handle)
 
     def file(self, entry):
         path, secret = entry["path"], entry["content"] is None
@@ -250,12 +254,14 @@ class FileSet:
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(content)
-            if new and entry["validate"]:
-                rc, out, err = self.module.run_command(entry["validate"].replace("%s", temporary))
-                if rc != 0:
-                    raise Refusal("%s stays as it was, since the new one is refused: %s" % (path, (err.strip() or out.strip()).replace(temporary, path)))
-            os.chown(temporary, uid, gid)
-            os.chmod(temporary, mode)
+                stream.flush()
+                if new and entry["validate"]:
+                    rc, out, err = self.module.run_command(entry["validate"].replace("%s", temporary))
+                    if rc != 0:
+                        raise Refusal("%s stays as it was, since the new one is refused: %s" % (path, (err.strip() or out.strip()).replace(temporary, path)))
+                # Of the open file: whoever owns the directory could put a link in the place of its name.
+                os.fchown(stream.fileno(), uid, gid)
+                os.fchmod(stream.fileno(), mode)
             os.rename(temporary, path)
         finally:
             if os.path.exists(temporary):

@@ -111,3 +111,24 @@ def test_what_is_only_looked_for_stays(run, tmp_path):
     result = run({"path": str(tmp_path / "made"), "content": "x", "mode": "0600"}, look_for=[str(there), str(tmp_path / "made")])
     assert result["found"] == [str(there)]
     assert there.read_text() == "x" and result["changed_paths"] == [str(tmp_path / "made")]
+
+
+def test_what_a_killed_run_leaves_is_not_where_services_read_and_is_replaced(run, tmp_path, monkeypatch):
+    directory = tmp_path / "conf.d"
+    directory.mkdir()
+    wanted = {"path": str(directory / "a.json"), "secret": "secret-word", "mode": "0640", "validate": "true %s"}
+
+    def killed(self, *_arguments, **_more):
+        os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(basic.AnsibleModule, "run_command", killed)
+        child = os.fork()
+        if not child:
+            run(wanted)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert os.listdir(directory) == []
+    (left,) = [path for path in tmp_path.iterdir() if path != directory]
+    assert left.suffix == ".json" and stat.S_IMODE(left.stat().st_mode) == 0o600
+    assert run(wanted)["changed"]
+    assert os.listdir(directory) == ["a.json"] and os.listdir(tmp_path) == ["conf.d"]
