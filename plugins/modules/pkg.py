@@ -125,7 +125,6 @@ class Pkg:
                 found[name] = out.split()[0]
         return found
 
-
     def installed(self):
         """Return ``{name: version}`` of all packages."""
         rc, out, err = self.run("query", "-a", "%n %v")

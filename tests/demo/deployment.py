@@ -80,7 +80,8 @@ class Deployment:
         self.neighbour("syslog-receiver", "--address", self.address)
         alertmanager = self.neighbour("alertmanager", "--address", self.address)
         key = self.remembered("gossip", lambda: output("openssl", "rand", "-base64", "32").strip())
-        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key, *(["--acl-token", self.consul_token] if self.consul_token else []))
+        token = ["--acl-token", self.consul_token] if self.consul_token else []
+        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key, *token)
         authority = output(NEIGHBOURS / "ca", "path").strip()
         shutil.copyfile(pebble["roots"], self.place / "roots.pem")
         return {

@@ -554,7 +554,10 @@ TABLE = {
     ),
     "matrix_consul_acl_token": ({}, BAD_SECRETS),
     "matrix_consul_ca_file": ({}, BAD_CA_FILES),
-    "matrix_consul_certificate_file": ({**CONSUL, "matrix_consul_ca_file": "good.pem", "matrix_consul_key_file": "good.key"}, [("", "give both or neither"), *BAD_CA_FILES]),
+    "matrix_consul_certificate_file": (
+        {**CONSUL, "matrix_consul_ca_file": "good.pem", "matrix_consul_key_file": "good.key"},
+        [("", "give both or neither"), *BAD_CA_FILES],
+    ),
     "matrix_consul_key_file": (
         {**CONSUL, "matrix_consul_ca_file": "good.pem", "matrix_consul_certificate_file": "good.pem"},
         [
@@ -803,14 +806,22 @@ def test_clashes_of_names_across_machines(check):
     assert [(p.host, p.variable) for p in found] == [("matrix2", "matrix_extra_domains")] and '"example.com" is a name of matrix1 already' in str(found[0])
 
 
-ALONE = _preflight.Role("mail", {"mail_host": {"type": "str"}, "mail_from": {"type": "str"}}, {"mail_host": ("matrix_smtp_host",), "mail_from": ("matrix_smtp_from",)})
+ALONE = _preflight.Role(
+    "mail",
+    {"mail_host": {"type": "str"}, "mail_from": {"type": "str"}},
+    {"mail_host": ("matrix_smtp_host",), "mail_from": ("matrix_smtp_from",)},
+)
 SHARED = _preflight.Role("other", {"other_host": {"type": "str"}}, {"other_host": ("matrix_smtp_host",)})
 
 
 @pytest.mark.parametrize("given, roles, expected", [
     ({"mail_host": "smtp.example.com"}, [ALONE], [("matrix_smtp_from", "is not set, but")]),
     ({"mail_host": "smtp.example.com", "mail_from": "matrix@example.com"}, [ALONE], []),
-    ({"mail_host": "smtp example", "mail_from": "nobody"}, [ALONE], [("mail_host", "for example mail_host: smtp.example.com"), ("mail_from", "for example mail_from: ")]),
+    (
+        {"mail_host": "smtp example", "mail_from": "nobody"},
+        [ALONE],
+        [("mail_host", "for example mail_host: smtp.example.com"), ("mail_from", "for example mail_from: ")],
+    ),
     ({"mail_host": "smtp.example.com"}, [ALONE, SHARED], []),
     ({"mail_host": "smtp.example.com", **MAIL}, [ALONE], []),
 ])

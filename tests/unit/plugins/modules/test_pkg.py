@@ -47,7 +47,6 @@ class Machine:
                     self.installed[name] = self.repository[name]
         return 0, "", ""
 
-
     def upgrade(self, arguments):
         old = [name for name, version in self.installed.items() if self.repository.get(name, version) != version]
         # When there is a new pkg, it comes first and alone.

@@ -248,7 +248,6 @@ def test_a_script_that_does_not_end(monkeypatch, tmp_path):
         _rc.run(['/bin/sleep', '60'])
 
 
-
 def test_reload(module, machine):
     assert module(state='reloaded')['actions'] == ['start demod']
     result = module(state='reloaded')
