@@ -287,15 +287,16 @@ def test_dns_file(fake):
 
 
 def test_dns_text(fake):
-    options = dict(base="13.2", state="started", dns="custom", resolv_conf="nameserver 192.0.2.1\n")
-    foretold = execute(fake, check=True, **options)
-    done = execute(fake, **options)
+    def own(address):
+        return {"base": "13.2", "state": "started", "dns": "custom", "resolv_conf": "nameserver %s\n" % address}
+
+    foretold = execute(fake, check=True, **own("192.0.2.1"))
+    done = execute(fake, **own("192.0.2.1"))
     assert done["diff"] == foretold["diff"] and "resolv_conf" in str(done["diff"])
     assert fake.text(fake.home("d1") + "/conf/resolv.conf") == "nameserver 192.0.2.1\n" and "pot.dns=custom\n" in fake.conf("d1")
-    assert not execute(fake, **options)["changed"]
-    changed = dict(options, resolv_conf="nameserver 192.0.2.2\n")
-    assert execute(fake, **changed)["restart_required"]
-    assert not execute(fake, restart_on_change=True, **changed)["restart_required"]
+    assert not execute(fake, **own("192.0.2.1"))["changed"]
+    assert execute(fake, **own("192.0.2.2"))["restart_required"]
+    assert not execute(fake, restart_on_change=True, **own("192.0.2.2"))["restart_required"]
     assert fake.text(fake.home("d1") + "/conf/resolv.conf") == "nameserver 192.0.2.2\n"
     assert execute(fake, base="13.2", dns="inherit")["changed"] and "pot.dns=inherit\n" in fake.conf("d1")
 
