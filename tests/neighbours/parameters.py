@@ -52,6 +52,10 @@ SERVICES = {
 # parameter: (another value, files, services)
 PARAMETERS = {
     "matrix_alert_email": ("other@neigh.test", {HOMESERVER}, {"synapse"}),
+    "matrix_ip": ("10.199.0.171", {POT, HOMESERVER, LDAP_PROXY, AGENT, NGINX, WATCH, SSHD},
+                  {"synapse", "matrix_ldap_proxy", "consul", "nginx", "node_exporter", "sshd"}),
+    "matrix_nossl": (True, {AGENT, NGINX, WATCH, "/etc/cron.d/matrix-tls"}, {"consul", "nginx"}),
+    "matrix_control_user": (False, {DOAS}, {"sshd"}),
     "matrix_registration_enable": (True, {HOMESERVER}, {"synapse"}),
     "matrix_shared_secret": ("another-shared-secret", {SECRETS}, {"synapse"}),
     "matrix_metrics_port": (9110, {HOMESERVER}, {"synapse"}),

@@ -13,10 +13,7 @@ import subprocess
 import pytest
 
 from .conftest import TOP
-from .parameters import PARAMETERS, would_change_all
-
-# Of each kind of change one; tests/run walk goes through all parameters.
-REPRESENTATIVE = ["matrix_alert_email", "matrix_max_upload_size", "matrix_gossip_key", "matrix_remote_log_port", "matrix_control_user_key"]
+from .parameters import PARAMETERS
 
 
 def test_a_second_run_changes_nothing_and_takes_few_remote_operations(site):
@@ -28,16 +25,13 @@ def test_a_second_run_changes_nothing_and_takes_few_remote_operations(site):
     assert operations < 60, done.stdout[-2000:]
 
 
-@pytest.fixture(scope="module")
-def changes(site):
-    return would_change_all(site, REPRESENTATIVE)
-
-
-@pytest.mark.parametrize("name", REPRESENTATIVE)
-def test_one_parameter_concerns_its_files_and_services_only(changes, name):
-    files, services, (code, lines, shown) = changes[name]
-    assert code == 0, shown
-    assert (files, services) == PARAMETERS[name][1:], lines
+def test_the_name_of_a_homeserver_cannot_be_changed(site):
+    before = state(site)
+    for more in (["--check"], []):
+        done = site.ansible("site", "--tags", "synapse,ldap_auth,tls", *more, matrix_domain="other.test")
+        assert done.code != 0
+        assert "matrix_domain: /mnt/matrixdata/matrix-synapse holds the homeserver neigh.test, which cannot be renamed to other.test" in done.words
+    assert state(site) == before
 
 
 # Hashes of all files that a run may write, and the process of each service.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Walks over all parameters; minutes of work, so that it runs as a stage of its own (tests/run walk)."""
+"""Walks over all parameters: a dry run for each, with another value."""
 
 from __future__ import annotations
 

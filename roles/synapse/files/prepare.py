@@ -9,6 +9,8 @@ One program instead of a dozen tasks, since each task is a round trip. Standard 
   data         directory of the signing key and of the secrets, in its subdirectory of that name
   owner        the user that Synapse runs as
   python       interpreter that has Synapse
+  server_name  the homeserver's name; data of another homeserver are refused, because Synapse cannot change its name
+  database     path of its SQLite database, or empty
   secrets      name to value; an empty value means to make one unless there is one
   settings     directory of the configuration, whose files are listed
   check        true to only tell
@@ -16,15 +18,18 @@ Prints {"changed": [what was made or replaced], "settings": [names of configurat
 Files are written whole under another name first, so one that exists is complete.
 """
 
+import contextlib
 import grp
 import json
 import os
 import pwd
 import secrets
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 
 def ensure_directory(wanted, check):
@@ -88,9 +93,26 @@ def make_signing_key(python, path):
         os.unlink(name)
 
 
+def name_in_use(data, database):
+    """The server name that the data belong to, as an earlier run or the accounts in the database say; empty when there are none yet."""
+    name = read(os.path.join(data, "server_name"))
+    if not name and database and os.path.exists(database):
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % urllib.parse.quote(database), uri=True)) as connection:
+            try:
+                found = connection.execute("SELECT name FROM users WHERE name LIKE '@%:%' LIMIT 1").fetchone()
+            except sqlite3.DatabaseError:
+                found = None
+        name = found[0].partition(":")[2] if found else ""
+    return name
+
+
 def main():
     wanted = json.load(sys.stdin)
     check = wanted["check"]
+    former = name_in_use(wanted["data"], wanted["database"])
+    if former not in ("", wanted["server_name"]):
+        sys.exit("matrix_domain: %s holds the homeserver %s, which cannot be renamed to %s; set it back, or give the new homeserver a dataset of its own "
+                 "(matrix_dataset: zroot/matrix-new)" % (wanted["data"], former, wanted["server_name"]))
     changed = [directory["path"] for directory in wanted["directories"] if ensure_directory(directory, check)]
     settings = sorted(os.listdir(wanted["settings"])) if os.path.isdir(wanted["settings"]) else []
     directory = os.path.join(wanted["data"], "secrets")
@@ -106,6 +128,11 @@ def main():
         changed.append(name)
         if not check:
             write(path, given.strip() or secrets.token_urlsafe(48))
+    name = os.path.join(wanted["data"], "server_name")
+    if not read(name):
+        changed.append("server_name")
+        if not check:
+            write(name, wanted["server_name"])
     if not os.path.exists(signing_key):
         changed.append("signing_key")
         if not check:
