@@ -24,7 +24,6 @@ import json
 import os
 import pwd
 import secrets
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -97,6 +96,9 @@ def name_in_use(data, database):
     """The server name that the data belong to, as an earlier run or the accounts in the database say; empty when there are none yet."""
     name = read(os.path.join(data, "server_name"))
     if not name and database and os.path.exists(database):
+        # A package of its own on FreeBSD, which is there when there is such a database.
+        import sqlite3
+
         with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % urllib.parse.quote(database), uri=True)) as connection:
             try:
                 found = connection.execute("SELECT name FROM users WHERE name LIKE '@%:%' LIMIT 1").fetchone()
