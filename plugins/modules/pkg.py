@@ -160,7 +160,7 @@ def upgrade_all(module, pkg):
             answer = pkg.run("upgrade", "-y")
             if answer[0] != 0 or not pkg.pending()[1]:
                 break
-    if answer[0] != 0 and (lines is None or not module.check_mode):
+    if lines is None or (answer[0] != 0 and not module.check_mode):
         module.fail_json(msg="The packages cannot be upgraded: %s" % last_words(*answer[1:]), rc=answer[0], stdout=answer[1], stderr=answer[2])
     after = pkg.installed()
     changed = {name: version for name, version in after.items() if installed.get(name) != version}
