@@ -319,8 +319,10 @@ def bridge_with(address: str) -> str | None:
 def bridge_up(gateway: str, network: str, uplink: str) -> str:
     """Make the bridge of a pot network, with NAT outwards, and return its name."""
     known = {interface["ifname"] for interface in interfaces()}
-    name = next(f"bridge{number}" for number in range(1000) if f"bridge{number}" not in known)
-    run(IP, "link", "add", name, "type", "bridge", "forward_delay", "0")
+    number = next(number for number in range(1000) if f"bridge{number}" not in known)
+    name = f"bridge{number}"
+    # FreeBSD's bridges have an address of their own, Linux's borrow a member's unless told.
+    run(IP, "link", "add", name, "address", f"58:9c:fc:10:ff:{number:02x}", "type", "bridge", "forward_delay", "0")
     run(IP, "address", "add", f"{gateway}/{network.partition('/')[2]}", "dev", name)
     run(IP, "link", "set", name, "up")
     sysctl("ipv4/ip_forward", "1")
