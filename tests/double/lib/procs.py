@@ -106,7 +106,8 @@ def read(pid: int) -> Process | None:
     )
     process.threads = int(fields[17])
     process.uid, process.gid = info.st_uid, info.st_gid
-    comm = head.partition("(")[2]
+    # syslog-ng names its threads, the first among them; FreeBSD's ps shows the name of the program all the same.
+    comm = head.partition("(")[2].removesuffix("-main")
     if argv == [""]:
         process.argv, process.comm = [f"<{comm}>"], comm
         if process.state == "Z":
