@@ -156,6 +156,7 @@ class Connection(ConnectionBase):
         return {**own, **self._outer._resolve_option_variables(variables, templar)}
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
+        """Also loads the plugin that reaches the host and hands it the task's and the variables' options; C(direct) is for this plugin alone."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._load_outer(self.get_option('pot_host_connection'))
         self._outer.set_options(task_keys=task_keys, var_options=var_options)
@@ -241,6 +242,7 @@ class Connection(ConnectionBase):
         return enter.explain_state(to_text(stdout).strip(), pot, self._host)
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
+        """Runs as root with /bin/sh in the pot. AnsibleConnectionFailure when the pot was not entered, AnsibleError when it lacks the Python of a module."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         rc, stdout, stderr = self._run(to_text(cmd, errors='surrogateescape'), in_data, sudoable)
         # Only when a module was to run: a task may well look for a Python with raw.

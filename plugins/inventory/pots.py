@@ -139,6 +139,7 @@ def parse(text):
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
+    """Looks at each machine while the inventory is read and adds the pots found there as hosts; AnsibleParserError when it cannot look."""
 
     NAME = "potluck.matrix.pots"
 

@@ -190,6 +190,7 @@ def split_alias(text, default_nic):
 
 
 def check_memory(text):
+    """Return an amount of memory that C(pot set-rss) takes: digits, with b, k, m or g in either case behind them or not. C(PotError) for others and 0."""
     if not MEMORY_RE.match(text) or int(re.sub(r"[^0-9]", "", text)) == 0:
         raise PotError("'%s' is not a valid amount of memory: use a number with an optional K, M or G." % text)
     return text
@@ -208,9 +209,11 @@ class PotConf:
             self.lines.pop()
 
     def copy(self):
+        """A C(PotConf) of its own with the same lines."""
         return PotConf(self.render())
 
     def render(self):
+        """Text of the file; every line, the last one too, ends with a line break."""
         return "".join(line + "\n" for line in self.lines)
 
     def all(self, key):
@@ -218,6 +221,7 @@ class PotConf:
         return [line[len(key) + 1:] for line in self.lines if line.startswith(key + "=")]
 
     def get(self, key, default=None):
+        """First raw value of a key, all that follows its C(=), quotes included; the default when there is no such line."""
         values = self.all(key)
         return values[0] if values else default
 
@@ -240,9 +244,11 @@ class PotConf:
         self.lines = lines[:at] + ["%s=%s" % (key, value) for value in values] + lines[at:]
 
     def set(self, key, value):
+        """Replace every line of the key by one with this raw value; quoting and escaping is up to the caller."""
         self.set_all(key, [value])
 
     def unset(self, key):
+        """Remove every line of the key."""
         self.set_all(key, [])
 
     def drop_duplicates(self):
@@ -259,10 +265,12 @@ class PotConf:
 
 
 def unquote(text):
+    """The text without the double quotes around it; a quote at one end only stays."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def number(text):
+    """A whole number of pot.conf as an int; 0 for any other text, the empty one included."""
     return int(text) if re.match(r"[0-9]+\Z", text) else 0
 
 
@@ -350,6 +358,10 @@ def check_options(options):
 
 
 def check_network(options):
+    """Raise C(PotError) for network_type, ip, bridge and network_stack that do not go together. Looks at nothing but the options.
+
+    Rules about the type or the stack are left out as long as that option is C(None).
+    """
     kind, ips = options.get("network_type"), options.get("ip") or []
     if kind == "inherit" and ips:
         raise PotError("ip has no meaning with network_type inherit.")
@@ -634,6 +646,10 @@ def resolve_inside(path, roots):
 
 
 def host_path(inside, roots):
+    """Where the machine has a path inside a jail. No symbolic link is followed, that is what C(resolve_inside) is for.
+
+    roots: as for C(resolve_inside), one of them for C(/).
+    """
     best = max((r for r in roots if inside == r[0] or inside.startswith(r[0].rstrip("/") + "/")), key=lambda r: len(r[0]))
     return best[1] + "/" + inside[len(best[0].rstrip("/")):].lstrip("/") if inside != best[0] else best[1]
 
@@ -739,6 +755,7 @@ def read_text(path):
 
 
 def mtime(path):
+    """Time of the last change of a file in nanoseconds since 1970, symbolic links followed; C(None) when it cannot be looked at."""
     try:
         return os.stat(path).st_mtime_ns
     except OSError:
@@ -749,6 +766,7 @@ class Runner:
     """Runs commands with a clean environment and without a pipe that a daemon could keep open."""
 
     def environment(self, download=False):
+        """All that a command finds in its environment: PATH and HOME, for a download also what FETCH_ENVIRONMENT names in either case."""
         environment = {"PATH": PATH, "HOME": "/root"}
         if download:
             environment.update({k: v for k, v in os.environ.items() if k.lower() in FETCH_ENVIRONMENT})
@@ -810,10 +828,12 @@ class State:
 
     @property
     def running(self):
+        """Whether the pot's jail runs, whatever pot's own status file says."""
         return self.jid is not None
 
     @property
     def state(self):
+        """One of absent, broken, stopped and started; a broken pot may run nevertheless."""
         if not self.exists:
             return "absent"
         if self.broken:
@@ -845,6 +865,10 @@ class Machine:
     # -- reading
 
     def query(self, argv, what):
+        """Standard output of a command that only reads, in check mode as well. C(PotError) for an exit code other than 0.
+
+        what: the words after "Cannot read" in that case.
+        """
         rc, out, err = self.runner.run(argv)
         if rc != 0:
             raise PotError("Cannot read %s: %s" % (what, (err or out).strip() or "'%s' exited with %s" % (shlex.join(argv), rc)))
@@ -870,20 +894,25 @@ class Machine:
 
     @property
     def mounts(self):
+        """C(parse_mounts) of C(mount -p), run when it is first needed after a C(refresh) or a mount or umount of our own."""
         if self._mounts is None:
             self._mounts = parse_mounts(self.query(["mount", "-p"], "the mounted file systems"))
         return self._mounts
 
     def home(self, name):
+        """Directory of a pot, which holds C(conf) and, as the jail's root, C(m); there may be none."""
         return "%s/jails/%s" % (self.fs_root, name)
 
     def root(self, name):
+        """Directory of the machine that is the root of a pot's jail. That of a multi pot is empty while the pot is stopped."""
         return self.home(name) + "/m"
 
     def dataset(self, name):
+        """Name of a pot's dataset; the root of a single pot is a dataset of its own below it, C(m)."""
         return "%s/jails/%s" % (self.zfs_root, name)
 
     def own_prefixes(self):
+        """What the sources of those mounts begin with that pot itself puts into fscomp.conf: a tuple for C(startswith)."""
         return (self.zfs_root + "/bases/", self.zfs_root + "/jails/")
 
     def names(self):
@@ -894,12 +923,18 @@ class Machine:
         return sorted(found)
 
     def status_path(self, name):
+        """The file in POT_TMP in which pot keeps the state of a pot, see C(parse_status); it need not be there."""
         return "%s/pot_status_%s" % (self.config["POT_TMP"], name)
 
     def marker_path(self, name):
+        """The file that is there from before a pot is created until that has ended, so also after a creation that was cut off.
+
+        It holds the names of the flavours, separated by blanks.
+        """
         return "%s/potluck-pot-%s.creating" % (MARKER_DIR, name)
 
     def boot_time(self):
+        """Time of the machine's last boot in nanoseconds since 1970, as C(mtime) has it, from the sysctl kern.boottime; 0 if that is not understood."""
         match = re.search(r"sec = (\d+)", self.query(["sysctl", "-n", "kern.boottime"], "the time of the last boot"))
         return int(match.group(1)) * 10**9 if match else 0
 
@@ -1007,6 +1042,10 @@ class Machine:
         return facts
 
     def mount_facts(self, line):
+        """{source, target, kind, read_only, own} of a C(FscompLine) with a source; own is true for what pot mounts by itself.
+
+        kind is directory, dataset or fscomp; the source of an fscomp is its name without the datasets above it.
+        """
         prefix = self.zfs_root + "/fscomp/"
         if line.source.startswith("/"):
             kind, source = "directory", line.source
@@ -1028,6 +1067,7 @@ class Machine:
         return self.runner.run(full, self.timeout, download=download, cwd=cwd, until=until)
 
     def edit(self, path, text, note, keep_mtime=False):
+        """Write a file by C(write_atomically) and note it in actions together with the words of note. In check mode it is only noted."""
         self.actions.append("edit %s (%s)" % (path, note))
         if not self.check:
             write_atomically(path, text, keep_mtime)
@@ -1044,6 +1084,7 @@ class Machine:
         return "exit code %s%s" % (rc, unsaid)
 
     def again(self, name):
+        """State of a pot after looking at the machine anew."""
         self.refresh()
         return self.read(name)
 
@@ -1239,6 +1280,10 @@ class Machine:
                 raise PotError("Address %s is not inside %s, the network of the bridge." % (ips[0], network))
 
     def ensure_bridge(self, bridge, hosts):
+        """Make a private bridge for that many hosts; one that exists is left as it is, whatever its size.
+
+        What counts as a bridge is pot's file below FS_ROOT/bridges. C(PotError) when it is not there in the end.
+        """
         path = "%s/bridges/%s" % (self.fs_root, bridge)
         if os.path.exists(path):
             return
@@ -1438,11 +1483,16 @@ class Machine:
                 os.unlink(path)
 
     def host_lock(self):
+        """The lock for what only one run on the machine may do at a time, as a context manager; in check mode it locks nothing."""
         return contextlib.nullcontext() if self.check else lock("potluck-pot", self.timeout)
 
     # -- configuration
 
     def write_conf(self, state, new, options, keep_mtime):
+        """Write pot.conf and read it back; C(PotError) when it holds something else by then.
+
+        options: names of what changes, for actions. keep_mtime: the change needs no restart, and must not look as if it did (see C(touch)).
+        """
         self.edit(self.home(state.name) + "/conf/pot.conf", new.render(), ", ".join(options), keep_mtime)
         if self.check:
             return
@@ -1472,6 +1522,7 @@ class Machine:
                 ("/usr/local", home + "/usr.local"), ("/opt/custom", home + "/custom")]
 
     def resolver(self, state):
+        """A function that follows links inside the jail as C(resolve_inside) does, for the pot as it is now, running or stopped."""
         roots = self.roots(state)
         return lambda path: resolve_inside(path, roots)
 

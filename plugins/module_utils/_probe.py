@@ -56,6 +56,7 @@ class _Unix(http.client.HTTPConnection):
         self._path = path
 
     def connect(self):
+        """Connect to the socket; the host and port of the URL do not matter."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
@@ -70,11 +71,17 @@ class _At(http.client.HTTPSConnection):
         self._tls = context
 
     def connect(self):
+        """Connect to the address without looking up a name, and start TLS for the name of the URL."""
         plain = socket.create_connection((self._address, self.port), self.timeout)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
 def check_http(check, timeout, dummy):
+    """GET ``target``: its ``status``, and ``body``, a pattern that the first 4 MiB of the answer hold, have to be as given.
+
+    ``socket`` or ``address`` takes the place of the host of the URL, and by a socket HTTP is spoken even to an https URL. A redirect is not
+    followed, it is an answer like any other. What the network or TLS refuses is raised as it comes, see run().
+    """
     url = urlsplit(check["target"])
     address = check.get("address") or url.hostname
     if check.get("socket"):
@@ -103,6 +110,10 @@ def check_http(check, timeout, dummy):
 
 
 def check_tcp(check, timeout, dummy):
+    """One ``host:port`` of those in ``target``, with blanks between them, has to accept a connection; they are tried in order.
+
+    With ``body``, a pattern, the first greeting that comes (what arrives at once, 512 bytes at most) has to match, and no other is tried then.
+    """
     targets = check["target"].split()
     problems = []
     for target in targets:
@@ -120,6 +131,7 @@ def check_tcp(check, timeout, dummy):
 
 
 def check_closed(check, timeout, dummy):
+    """``target`` must not accept a connection. Every other outcome is closed: refused, no answer in time (3 seconds at most), an unknown name."""
     try:
         socket.create_connection(_host_port(check["target"]), min(timeout, 3)).close()
     except OSError:
@@ -128,6 +140,10 @@ def check_closed(check, timeout, dummy):
 
 
 def check_certificate(check, timeout, dummy):
+    """The certificate of ``target`` has to be trusted, carry ``server_name`` or else the host, and be valid for ``days`` more days.
+
+    Without ``verify`` it is enough that TLS is spoken. What TLS refuses is raised as it comes, see run().
+    """
     host, port = _host_port(check["target"])
     name = check.get("server_name") or host
     with socket.create_connection((check.get("address") or host, port), timeout) as plain:
@@ -170,6 +186,10 @@ def _smtp_session(check, host, port, timeout):
 
 
 def check_smtp(check, timeout, dummy):
+    """A session with TLS as ``tls`` asks for, and with the login of ``user`` if there is one; nothing is sent.
+
+    The part of a Failure is server, tls or credentials; another answer that smtplib does not like is raised as smtplib's exception, see run().
+    """
     host, port = _host_port(check["target"])
     session = _smtp_session(check, host, port, timeout)
     try:
@@ -185,6 +205,7 @@ def check_smtp(check, timeout, dummy):
 
 
 def check_service(check, dummy, run_command):
+    """The rc script ``target`` has to say that it runs; its words are the sentence. The timeout does not apply."""
     # "status" of a disabled service ends with 0 on FreeBSD 13; "onestatus" tells the truth everywhere.
     rc, out, err = run_command(["/usr/sbin/service", check["target"], "onestatus"])
     if rc != 0:
@@ -193,6 +214,7 @@ def check_service(check, dummy, run_command):
 
 
 def check_mount(check, timeout, run_command):
+    """``target`` has to be a directory, and another file system than ``/`` has to hold it: one mounted there or at a directory above it."""
     path = check["target"]
     if not os.path.isdir(path):
         raise Failure("%s is not a directory" % path)
@@ -205,6 +227,7 @@ def check_mount(check, timeout, run_command):
 
 
 def check_file(check, dummy, run_command):
+    """``target`` has to be a file, or a link to one, with exactly the permissions ``mode`` (octal digits, as text) if they are given."""
     path = check["target"]
     if not os.path.isfile(path):
         raise Failure("%s is missing" % path)
@@ -216,6 +239,10 @@ def check_file(check, dummy, run_command):
 
 
 def check_ldap(check, timeout, dummy):
+    """Bind and search as ldap_bind_info does, with its options in ``ldap``; a user has to be found.
+
+    The part of a Failure is that of the Refusal, filter when nobody is found, and none when ldap3 is missing.
+    """
     if _ldap_bind.LDAP3_ERROR:
         raise Failure("the Python library ldap3 is missing here")
     params = {name: spec.get("default") for name, spec in _ldap_bind.ARGUMENTS.items()}
@@ -230,6 +257,10 @@ def check_ldap(check, timeout, dummy):
 
 
 def check_command(check, dummy, run_command):
+    """``argv`` has to end with 0, and its standard output to match the pattern ``body`` if there is one. The timeout does not apply.
+
+    ``environment`` is added to that of the module. A Failure holds the last line that the command said, of standard error rather than output.
+    """
     rc, out, err = run_command(check["argv"], environ_update=check.get("environment") or {})
     if rc != 0:
         text = (err or out).strip().splitlines()

@@ -50,6 +50,7 @@ def is_true(value):
 
 
 def check_service_name(name):
+    """RcError for what cannot be the file name of an rc script; whether there is one is not looked at."""
     if not _SERVICE_NAME.match(name):
         raise RcError('%r cannot be the name of a service' % name)
 
@@ -183,6 +184,7 @@ class Service:
         return run([SERVICE, self.name, verb])
 
     def status(self):
+        """The Status of the service now, whether it is enabled or not; see its C(exists) for one that is not there."""
         return Status(*self._verb('onestatus'))
 
     def enabled(self):

@@ -156,16 +156,19 @@ class FileSet:
         self.diffs = []
 
     def note(self, path, before, after):
+        """Count a path as changed; before and after are the texts that diff mode shows for it."""
         self.changed.append(path)
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
 
     def ensure(self, entry):
+        """Bring one item of ``files`` to its state; Refusal for what cannot be done, OSError as the system raises it."""
         state = entry["state"]
         if state != "absent" and entry["mode"] is None:
             raise Refusal("%s: mode is required" % entry["path"])
         getattr(self, state)(entry)
 
     def absent(self, entry):
+        """Remove whatever is at the path, a directory with all that is in it. Of a symbolic link only the link goes."""
         path = entry["path"]
         if not os.path.lexists(path):
             return
@@ -185,6 +188,10 @@ class FileSet:
         return now, "owner %s:%s mode %04o\n" % (words + (mode,)), uid, gid, mode
 
     def directory(self, entry):
+        """Make a directory, or only set owner, group and mode of one; Refusal when something else is at the path.
+
+        What lies in it is left alone.
+        """
         path = entry["path"]
         found = present(path)
         if found is not None and not stat.S_ISDIR(found.st_mode):
@@ -207,6 +214,10 @@ class FileSet:
             os.close(handle)
 
     def file(self, entry):
+        """Write a file unless content, owner, group and mode are right; a wrong mode alone makes it a new file too.
+
+        Refusal when anything but a file is at the path, and when its directory is a symbolic link.
+        """
         path, secret = entry["path"], entry["content"] is None
         text = entry["secret"] if secret else entry["content"]
         if text is None:
@@ -249,6 +260,10 @@ class FileSet:
         return draft
 
     def replace(self, entry, content, uid, gid, mode, new):
+        """Put a new file with content (bytes), owner and mode in the place of the old one, in one step.
+
+        new: whether the content differs, so that ``validate`` has to accept it first; Refusal if it does not.
+        """
         path = entry["path"]
         temporary = self.draft(path)
         try:

@@ -375,6 +375,7 @@ ATTRIBUTE_TYPES = {"bool": "bool", "uint": "int", "string": "str", "sysv": "str"
 
 
 def argument_spec():
+    """The module's options; those of O(attributes) are made from C(_pot.ATTRIBUTES)."""
     attributes = {}
     for option, (_name, kind, _default) in _pot.ATTRIBUTES.items():
         attributes[option] = {"type": ATTRIBUTE_TYPES[kind]}
@@ -435,6 +436,10 @@ class PotModule:
         self.wanted_mounts = []
 
     def run(self):
+        """Bring the pot to O(state), or in check mode note what that takes: C(result). C(PotError) when it does not get there.
+
+        A broken pot that may hold something of value is refused, unless it is to be absent.
+        """
         name = self.options["name"]
         state = self.machine.settle(self.machine.read(name))
         self.before["state"] = self.after["state"] = state.state
@@ -462,6 +467,10 @@ class PotModule:
     # -- creation
 
     def create(self, state):
+        """Make the pot, in the place of a broken one if there is one: its State.
+
+        Without base, pot_base, clone_from and image, the base is the machine's own release. In check mode the State is made up from what pot would write.
+        """
         name, options, machine = self.options["name"], dict(self.options), self.machine
         if not options["base"] and not (options["clone_from"] or options["image"] or options["pot_base"]):
             options["base"] = re.sub(r"-(RELEASE|STABLE|CURRENT).*", "", os.uname().release)
@@ -516,6 +525,10 @@ class PotModule:
     # -- configuration and run state
 
     def configure(self, state):
+        """Bring a pot that exists to the wanted configuration, mounts and run state: C(result).
+
+        A running pot is stopped only for O(state) or O(restart_on_change); otherwise what it does not have yet is left pending.
+        """
         machine, options, wanted = self.machine, self.options, self.options["state"]
         created = self.before["state"] == "absent"
         new = _pot.merge(state.conf, options, machine.config["POT_EXTIF"])
@@ -573,6 +586,7 @@ class PotModule:
         return _pot.merge(state.conf, options, machine.config["POT_EXTIF"], machine.next_ip)
 
     def plan_mounts(self, state):
+        """([lines to remove], [mounts to add]) as C(_pot.plan_mounts) has them; two empty lists when neither O(mounts) nor O(mounts_exact) is given."""
         machine, options = self.machine, self.options
         if options["mounts"] is None and not options["mounts_exact"]:
             return [], []
@@ -581,6 +595,7 @@ class PotModule:
         return _pot.plan_mounts(state.lines, self.wanted_mounts, options["mounts_exact"], resolve, machine.effective, machine.own_prefixes())
 
     def check_hidden(self, conf):
+        """C(PotError) for a mount on /tmp or below, where pot mounts its tmpfs after all others, unless no_tmpfs is or will be set."""
         no_tmpfs = (self.options["attributes"] or {}).get("no_tmpfs")
         if no_tmpfs is None:
             no_tmpfs = _pot.view(conf)["attributes"]["no_tmpfs"]
@@ -589,6 +604,7 @@ class PotModule:
                 raise _pot.PotError("A mount at %s would be hidden: pot mounts a tmpfs on /tmp last (see attributes.no_tmpfs)." % target)
 
     def describe_mounts(self, remove, add):
+        """Show the planned changes of mounts in the diff; nothing is done."""
         if remove or add:
             self.before["mounts"] = ["%s on %s%s" % (line.source, line.target, " (read-only)" if line.option == "ro" else "")
                                      for line in remove]
@@ -596,6 +612,10 @@ class PotModule:
                                     for source, target, option in add]
 
     def apply_mounts(self, state, remove, add):
+        """Remove and add what C(plan_mounts) found: the State of the pot afterwards.
+
+        A new mount above one that a running pot has already hides that one; a warning says so, and a restart is left pending.
+        """
         if remove:
             self.machine.unmount(state, remove)
         for source, target, option in add:
@@ -618,6 +638,10 @@ class PotModule:
                 self.pending = True
 
     def verify(self, state, wanted):
+        """C(PotError) unless the pot can be used, its pot.conf needs no further change and it runs or is stopped as wanted.
+
+        Mounts are not looked at here, C(Machine.mount) proves its own.
+        """
         name = state.name
         if not state.exists or state.broken:
             raise _pot.PotError("Pot %s is not usable after all that: %s." % (name, state.broken or "it does not exist"))
@@ -631,6 +655,10 @@ class PotModule:
             raise _pot.PotError("Pot %s still runs, although pot reported that it does not." % name)
 
     def result(self, state, absent=False):
+        """What the module returns, as a dictionary: changed, pot, restart_required, actions, diff. changed means that there were actions.
+
+        absent: of a pot that is gone only name, state and restart_required are told. In check mode the state is the one it would be in.
+        """
         machine = self.machine
         before = {k: v for k, v in self.before.items() if k not in self.after or v != self.after[k]}
         after = {k: v for k, v in self.after.items() if k not in self.before or v != self.before[k]}

@@ -150,6 +150,7 @@ LOCK = "/var/run/pot-host.lock"
 
 
 def read_file(path):
+    """Text of a file, empty when there is none. What is not UTF-8 survives being written back."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
@@ -158,6 +159,7 @@ def read_file(path):
 
 
 def list_directory(path):
+    """Sorted names in a directory; none when it is missing or is no directory."""
     try:
         return sorted(os.listdir(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -165,6 +167,8 @@ def list_directory(path):
 
 
 class Host:
+    """The machine; actions, changed and diff collect what was done to it, or would be in check mode."""
+
     def __init__(self, module):
         self.module = module
         self.actions = []
@@ -177,6 +181,7 @@ class Host:
         self.interfaces = self.output("ifconfig", "-l").split()
 
     def fail(self, option, message):
+        """End the module with a sentence about an option. Does not return."""
         self.module.fail_json(msg=message, option=option, actions=self.actions)
 
     def output(self, program, *arguments):
@@ -212,6 +217,7 @@ class Host:
                     self.fail("settings", "POT_GROUP: the group %s cannot be made: %s" % (name, err.strip()))
 
     def check_mounts(self):
+        """fail() unless something is mounted on each of O(required_mounts). In check mode a missing or empty directory passes."""
         paths = [path for dummy, path in _zfs.parse_mounts(self.output("mount", "-p"))]
         for path in self.module.params["required_mounts"]:
             # In check mode the dataset may be one that the run would create.
@@ -220,6 +226,10 @@ class Host:
                           "mount its dataset first" % path)
 
     def configure(self):
+        """Bring O(settings), and POT_EXTIF if nobody has set it, into pot.conf; fail() before it is written for what cannot work.
+
+        In check mode the settings count as written for all that follows.
+        """
         try:
             wanted = {key: _pot_host.text_of(key, value) for key, value in self.module.params["settings"].items()}
         except ValueError as error:
@@ -262,12 +272,15 @@ class Host:
             and os.path.isdir(os.path.join(directory, "bridges"))
 
     def pf_rules(self):
+        """Path of the packet filter's rules: C(pf_rules) of rc.conf, its default included."""
         return self.output("sysrc", "-n", "pf_rules").strip() or "/etc/pf.conf"
 
     def pf_anchors(self):
+        """Whether the file of rules holds pot's anchors; what pf has loaded is not looked at."""
         return _pot_host.has_pf_anchors(read_file(self.pf_rules()))
 
     def initialise(self):
+        """Run C(pot init -m) unless all that it makes is there; fail() when something of it is missing afterwards."""
         if self.initialised():
             return
         # -m leaves syslog, rc.conf and the packet filter alone.
@@ -280,6 +293,10 @@ class Host:
             self.fail("settings", "'pot init -m' did not initialise pot: %s" % (_pot.pot_errors(out, err) or "exit code %d" % rc))
 
     def add_pf_anchors(self):
+        """Write pot's anchors to the file of rules unless both are there; fail() when C(pfctl -n) refuses the result, in check mode too.
+
+        The rules are not loaded.
+        """
         rules = self.pf_rules()
         before = read_file(rules)
         if _pot_host.has_pf_anchors(before):
@@ -302,9 +319,11 @@ class Host:
                 self.fail("configure_pf", str(error))
 
     def show(self, path, before, after):
+        """Add a file to what diff mode shows; before and after are its whole texts."""
         self.diff.append(dict(before=before, after=after, before_header=path, after_header=path))
 
     def facts(self):
+        """What the module returns about the machine besides changed, diff, actions and initialised, by the names of its documentation."""
         settings = self.settings
         directory = settings["POT_FS_ROOT"]
         bases = {name: _pot_host.pot_base(read_file(os.path.join(directory, "jails", name, "conf", "pot.conf")))
@@ -324,6 +343,7 @@ class Host:
 
 
 def main():
+    """Runs on one machine wait for each other at LOCK, without a limit of time; a run in check mode takes no lock."""
     module = AnsibleModule(
         argument_spec=dict(
             settings=dict(type="dict", default={}),

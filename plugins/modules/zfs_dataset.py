@@ -99,6 +99,8 @@ from ansible_collections.potluck.matrix.plugins.module_utils import _zfs
 
 
 class Dataset:
+    """The dataset of the options; actions and diff collect what was done to it, or would be in check mode."""
+
     def __init__(self, module):
         self.module = module
         self.name = module.params["name"]
@@ -108,9 +110,11 @@ class Dataset:
         self.diff = {"before": {}, "after": {}, "before_header": self.name, "after_header": self.name}
 
     def fail(self, option, message):
+        """End the module with a sentence, the option at fault and the actions up to now. Does not return."""
         self.module.fail_json(msg=message, option=option, actions=self.actions)
 
     def read(self, *argv):
+        """Standard output of a command that only reads, in check mode as well; fail() when it does not end with 0."""
         rc, out, err = self.module.run_command(list(argv))
         if rc != 0:
             self.fail("name", "'%s' failed: %s" % (" ".join(argv), err.strip()))
@@ -135,10 +139,12 @@ class Dataset:
             self.fail(option, "'zfs %s' failed: %s" % (" ".join(arguments), err.strip().replace("\n", "; ") or "exit code %d" % rc))
 
     def note(self, key, before, after):
+        """Put a property, or what is shown like one, into the diff."""
         self.diff["before"][key] = before
         self.diff["after"][key] = after
 
     def check_pool(self):
+        """fail() unless the pool that the name begins with is on the machine."""
         pool = self.name.split("/", 1)[0]
         pools = self.read(self.module.get_bin_path("zpool", True), "list", "-H", "-o", "name").split()
         if pool not in pools:
@@ -146,6 +152,10 @@ class Dataset:
                       % (pool, self.name, ", ".join(pools) if pools else "no pool at all"))
 
     def check_kind(self, properties):
+        """fail() for a dataset that is no file system, is not mounted at boot or does not belong to the machine.
+
+        properties: as of current(). Nothing of that is changed here.
+        """
         if properties["type"] != "filesystem":
             self.fail("name", "%s is a %s, and a file system is needed; name another dataset" % (self.name, properties["type"]))
         if properties["canmount"] != "on":
@@ -158,6 +168,10 @@ class Dataset:
             self.fail("name", "%s is delegated to a jail (jailed=on) and can not be mounted on the machine" % self.name)
 
     def check_mountpoint(self, properties):
+        """fail() when something else is mounted at the mountpoint, claims it or lies in it; a warning for each dataset that mounts below.
+
+        properties: as of current(), None for a dataset that does not exist yet.
+        """
         path = os.path.realpath(self.mountpoint)
         mounts = _zfs.parse_mounts(self.read(self.module.get_bin_path("mount", True), "-p"))
         datasets = _zfs.parse_datasets(self.read(self.zfs, "list", "-H", "-o", "name,mountpoint,canmount", "-t", "filesystem"))
@@ -175,6 +189,7 @@ class Dataset:
                              % (child, self.mountpoint))
 
     def create(self, wanted):
+        """Make the dataset and the parents it lacks (C(zfs create -p)); wanted is C({property: canonical value})."""
         arguments = ["create", "-p", "-o", "mountpoint=" + self.mountpoint]
         for prop, value in sorted(wanted.items()):
             arguments += ["-o", "%s=%s" % (prop, value)]
@@ -185,6 +200,7 @@ class Dataset:
             self.note(prop, None, value)
 
     def update(self, wanted, properties):
+        """Set the mountpoint and those of the wanted properties that differ; properties are those of now, as of current()."""
         if properties["mountpoint"] != self.mountpoint:
             self.run("mountpoint", "set", "mountpoint=" + self.mountpoint, self.name)
             self.note("mountpoint", properties["mountpoint"], self.mountpoint)
@@ -193,11 +209,13 @@ class Dataset:
             self.note(prop, before, after)
 
     def mount(self, properties):
+        """Mount the dataset unless it is mounted; nothing is done for properties None, a dataset that check mode did not make."""
         if properties is not None and properties["mounted"] != "yes":
             self.run("name", "mount", self.name)
             self.note("mounted", "no", "yes")
 
     def check_space(self, available):
+        """fail() when fewer bytes are available than O(minimum_free) asks for."""
         minimum = _zfs.size_in_bytes(self.module.params["minimum_free"])
         if available < minimum:
             self.fail("minimum_free", "%s has %s free, less than the %s that are needed; free some space or raise its quota"
@@ -215,6 +233,7 @@ class Dataset:
         return 0
 
     def ensure(self):
+        """Do everything: (changed, the properties in the end as of current()). In check mode they are those of before, None without a dataset."""
         try:
             wanted = _zfs.canonical_properties(self.module.params["properties"])
         except ValueError as error:
@@ -250,6 +269,7 @@ class Dataset:
         return changed, properties
 
     def verify(self, wanted, properties):
+        """fail() unless the dataset exists, has the wanted properties and is mounted at the mountpoint."""
         if properties is None:
             self.fail("name", "%s does not exist although it was just created" % self.name)
         left = _zfs.missing_properties(wanted, properties)

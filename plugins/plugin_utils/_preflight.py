@@ -241,28 +241,34 @@ class _Server:
 
     @property
     def tls_mode(self) -> str | None:
+        """acme, provided, selfsigned or none; None when a bad value leaves it open."""
         if not self.known("matrix_tls_mode", "matrix_nossl"):
             return None
         return self["matrix_tls_mode"] or ("none" if self["matrix_nossl"] else "acme")
 
     @property
     def network_type(self) -> str | None:
+        """inherit, alias, public-bridge or private-bridge; None when the value is bad."""
         return None if "matrix_pot_network_type" in self.bad else self["matrix_pot_network_type"] or "alias"
 
     @property
     def pot_name(self) -> str | None:
+        """The pot's name, one made of the inventory's name being unchecked; None when the value is bad."""
         return None if "matrix_pot_name" in self.bad else self["matrix_pot_name"] or self.host.replace(".", "-")
 
     @property
     def node_name(self) -> str | None:
+        """The node's name in Consul, one made of the inventory's name being unchecked; None when the value is bad."""
         return None if "matrix_node_name" in self.bad else self["matrix_node_name"] or self.host.split(".")[0]
 
     @property
     def dataset(self) -> str | None:
+        """POOL/NAME; None when the value is bad."""
         return None if "matrix_dataset" in self.bad else self["matrix_dataset"] or "zroot/matrixdata"
 
     @property
     def mountpoint(self) -> str | None:
+        """The dataset's directory on the machine, one made of the dataset's name being unchecked; None when a bad value leaves it open."""
         if "matrix_dataset_mountpoint" in self.bad:
             return None
         return self["matrix_dataset_mountpoint"] or (self.dataset and "/mnt/" + self.dataset.rpartition("/")[2])
