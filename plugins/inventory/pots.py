@@ -99,7 +99,9 @@ for f in "$prefix/etc/pot/pot.default.conf" "$prefix/etc/pot/pot.conf"; do
 done
 jails=${POT_FS_ROOT:-/opt/pot}/jails
 ls "$jails" > /dev/null || exit 3
+# jls shows a jail's path without symbolic links.
 echo "root $jails"
+echo "root `cd "$jails" && pwd -P`"
 for d in "$jails"/*/; do
     f=${d}conf/pot.conf
     if [ -r "$f" ]; then
@@ -114,10 +116,10 @@ jls -q jid name host.hostname path | sed 's/^/ /'
 
 def parse(text):
     """[facts] of the output of C(SCRIPT), in its order."""
-    pots, jls, root, current = [], [], "", None
+    pots, jls, roots, current = [], [], [], None
     for line in text.split("\n"):
         if line.startswith("root "):
-            root = line[5:]
+            roots.append(line[5:])
         elif line.startswith("pot "):
             current = []
             pots.append((line[4:].rstrip("/").rpartition("/")[2], current))
@@ -130,7 +132,7 @@ def parse(text):
     for name, lines in pots:
         facts = _pot.view(_pot.PotConf("\n".join(lines)))
         jail = running.get(name)
-        if jail and jail["path"] not in ("", "%s/%s/m" % (root, name)):
+        if jail and jail["path"] not in ("", *("%s/%s/m" % (directory, name) for directory in roots)):
             jail = None
         keys = ("type", "base", "level", "hostname", "network_type", "ip", "bridge", "ports", "attributes")
         result.append(dict({key: facts[key] for key in keys}, name=name, state="started" if jail else "stopped",

@@ -45,18 +45,23 @@ def _about_tls(error):
 
 def _connect(uri, params):
     """Return an unbound ldap3 connection to ``uri``, with TLS on when asked for; raise Refusal."""
-    tls = ldap3.Tls(
-        validate=ssl.CERT_REQUIRED if params["validate_certs"] else ssl.CERT_NONE,
-        ca_certs_file=params["ca_file"],
-    )
-    connection = ldap3.Connection(
-        ldap3.Server(uri, get_info=None, tls=tls, connect_timeout=params["timeout"]),
-        user=params["bind_dn"] or None,
-        password=params["bind_password"] if params["bind_dn"] else None,
-        authentication=ldap3.SIMPLE if params["bind_dn"] else ldap3.ANONYMOUS,
-        read_only=True,
-        receive_timeout=params["timeout"],
-    )
+    if params["bind_dn"] and not params["bind_password"]:
+        raise Refusal("credentials", "the account %s has no password, which directories take for an anonymous bind" % params["bind_dn"])
+    try:
+        tls = ldap3.Tls(
+            validate=ssl.CERT_REQUIRED if params["validate_certs"] else ssl.CERT_NONE,
+            ca_certs_file=params["ca_file"],
+        )
+        connection = ldap3.Connection(
+            ldap3.Server(uri, get_info=None, tls=tls, connect_timeout=params["timeout"]),
+            user=params["bind_dn"] or None,
+            password=params["bind_password"] if params["bind_dn"] else None,
+            authentication=ldap3.SIMPLE if params["bind_dn"] else ldap3.ANONYMOUS,
+            read_only=True,
+            receive_timeout=params["timeout"],
+        )
+    except ldap_errors.LDAPExceptionError as error:
+        raise Refusal("tls" if _about_tls(error) or params["ca_file"] else "directory", "%s cannot be asked: %s" % (uri, error)) from error
     try:
         connection.open()
     except ldap_errors.LDAPExceptionError as error:
@@ -99,7 +104,8 @@ def _search(connection, uri, params):
     # 4 is sizeLimitExceeded: there is more than the one entry asked for.
     if code not in (0, 4):
         raise Refusal("base", "the search below %s failed: %s" % (params["base"], connection.result.get("description")))
-    return bool(connection.response)
+    # Active Directory refers to other servers as well, which is no user.
+    return any(entry.get("type") == "searchResEntry" for entry in connection.response or [])
 
 
 def prove(params):

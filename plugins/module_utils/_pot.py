@@ -583,10 +583,10 @@ def parse_jls(text):
 
 
 def parse_mounts(text):
-    """[(source, path, type, [options])] of C(mount -p), in the order they were mounted."""
+    """[(source, path, type, [options])] of C(mount -p), in the order they were mounted; it writes a blank as C(\\040)."""
     mounts = []
     for line in text.split("\n"):
-        fields = line.split()
+        fields = [re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), field) for field in line.split()]
         if len(fields) >= 4:
             mounts.append((fields[0], fields[1], fields[2], fields[3].split(",")))
     return mounts
@@ -1111,9 +1111,10 @@ class Machine:
     def create(self, name, options):
         """Create a pot from a base release, as a clone or from an image; on failure nothing of it is left."""
         with self.host_lock():
-            if options.get("network_type") == "private-bridge":
-                self.ensure_bridge(options["bridge"], options.get("bridge_hosts"))
             source = options.get("clone_from")
+            inherited = self.read(source).conf.text("network_type") if source else None
+            if options.get("bridge") and (options.get("network_type") or inherited) == "private-bridge":
+                self.ensure_bridge(options["bridge"], options.get("bridge_hosts"))
             if options.get("image"):
                 source = self._import(options["image"])
                 if not self.check:
@@ -1147,16 +1148,21 @@ class Machine:
             problem = "" if rc == 0 else self.explain(rc, out, err)
         except PotError as exc:
             rc, out, err, problem = 1, "", "", str(exc)
-        os.unlink(marker)
+        if rc == 0:
+            os.unlink(marker)
         state = self.again(name)
         if rc == 0 and state.exists and not state.broken:
             self.warnings += [line for line in re.findall(r"###>\s+(Flavor .* not valid - ignoring.*)", out)
                               if not re.search(r"line\s+(#.*|['\"]?['\"]?)\s*not valid", line)]
             return
         problem = problem or pot_errors(out, err) or state.broken or "pot reported success but made nothing"
-        if state.exists and "already exists" not in problem:
+        # Somebody else's pot, made meanwhile, is left alone.
+        if state.exists and "###>  pot %s already exists" % name not in out:
             with contextlib.suppress(PotError):
                 self._destroy(state)
+        # Last: until here, a run that is killed leaves a sign that this pot is no good.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(marker)
         raise PotError("Cannot create pot %s: %s" % (name, problem))
 
     def _network_arguments(self, options):
@@ -1193,7 +1199,7 @@ class Machine:
             return name
         state = self.again(name)
         if rc != 0 or not state.exists or state.broken:
-            if state.exists and "already present" not in out:
+            if state.exists and "###>  pot %s is already present" % name not in out:
                 with contextlib.suppress(PotError):
                     self._destroy(state)
             raise PotError("Cannot import image %s %s: %s" % (image["name"], image["tag"], pot_errors(out, err) or state.broken
@@ -1276,7 +1282,11 @@ class Machine:
                                "'pot create-private-bridge'." % bridge)
             network = parse_bridge(text or "").get("net", "")
         if kind in BRIDGES and ips and network:
-            if ipaddress.ip_address(normalise_address(ips[0])) not in ipaddress.ip_network(network, strict=False):
+            try:
+                inside = ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise PotError("pot's network of this machine is malformed: %s." % network) from None
+            if ipaddress.ip_address(normalise_address(ips[0])) not in inside:
                 raise PotError("Address %s is not inside %s, the network of the bridge." % (ips[0], network))
 
     def ensure_bridge(self, bridge, hosts):
@@ -1536,10 +1546,11 @@ class Machine:
         """[(source, target, option)] as fscomp.conf holds them, every source looked at."""
         wanted = []
         for mount in mounts:
-            source, target = mount["source"], os.path.normpath(mount["target"])
+            # Two slashes at the beginning have a meaning of their own to normpath.
+            source, target = mount["source"], os.path.normpath(mount["target"].replace("//", "/"))
             if mount["kind"] == "fscomp":
                 source = "%s/fscomp/%s" % (self.zfs_root, source)
-            if not mount["target"].startswith("/") or target in ("/", "//") or ".." in mount["target"].split("/"):
+            if not mount["target"].startswith("/") or target == "/" or ".." in mount["target"].split("/"):
                 raise PotError("The mount target '%s' must be an absolute path inside the pot other than /." % mount["target"])
             for text in (source, target):
                 if re.search(r"\s", text):

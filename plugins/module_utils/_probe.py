@@ -112,28 +112,28 @@ def check_http(check, timeout, dummy):
 def check_tcp(check, timeout, dummy):
     """One ``host:port`` of those in ``target``, with blanks between them, has to accept a connection; they are tried in order.
 
-    With ``body``, a pattern, the first greeting that comes (what arrives at once, 512 bytes at most) has to match, and no other is tried then.
+    With ``body``, a pattern, its greeting (what arrives at once, 512 bytes at most) has to match as well.
     """
     targets = check["target"].split()
     problems = []
     for target in targets:
         try:
             with socket.create_connection(_host_port(target), timeout) as connection:
-                if check.get("body"):
-                    connection.settimeout(timeout)
-                    greeting = connection.recv(512).decode("utf-8", "replace")
-                    if not re.search(check["body"], greeting):
-                        raise Failure("%s greets with %r" % (target, greeting))
-            return "%s accepts connections" % target
+                greeting = connection.recv(512).decode("utf-8", "replace") if check.get("body") else ""
+            if not check.get("body") or re.search(check["body"], greeting):
+                return "%s accepts connections" % target
+            problems.append("%s greets with %r" % (target, greeting))
         except OSError as error:
             problems.append("%s: %s" % (target, error))
     raise Failure(", ".join(problems))
 
 
 def check_closed(check, timeout, dummy):
-    """``target`` must not accept a connection. Every other outcome is closed: refused, no answer in time (3 seconds at most), an unknown name."""
+    """``target`` must not accept a connection. Closed is what refuses one or does not answer in time (3 seconds at most), not an unknown name."""
     try:
         socket.create_connection(_host_port(check["target"]), min(timeout, 3)).close()
+    except socket.gaierror:
+        raise
     except OSError:
         return "%s is closed" % check["target"]
     raise Failure("%s accepts connections" % check["target"])
@@ -214,15 +214,16 @@ def check_service(check, dummy, run_command):
 
 
 def check_mount(check, timeout, run_command):
-    """``target`` has to be a directory, and another file system than ``/`` has to hold it: one mounted there or at a directory above it."""
+    """Something has to be mounted at the directory ``target``."""
     path = check["target"]
     if not os.path.isdir(path):
         raise Failure("%s is not a directory" % path)
     # Devices do not tell: a directory of the same file system can be mounted there. In a jail df hides the names of all mount points
-    # but the root's.
+    # but the root's, and every other one counts then.
     rc, out, dummy = run_command(["/bin/df", "-P", path])
-    if rc != 0 or out.split()[-1] == "/":
-        raise Failure("nothing is mounted at %s, the data would land in the jail" % path)
+    shown = out.split()[-1] if rc == 0 and out.strip() else "/"
+    if shown.startswith("/") and shown not in (path, os.path.realpath(path)):
+        raise Failure("nothing is mounted at %s, the data would land in %s" % (path, shown))
     return "%s is a file system of its own" % path
 
 
@@ -316,6 +317,9 @@ def run(check, timeout, run_command):
         return _result(check, False, "%s refuses the mail session: %s" % (check.get("target"), error), "server")
     except (OSError, http.client.HTTPException) as error:
         return _result(check, False, "%s: %s" % (check.get("target"), error or type(error).__name__), "server")
+    except (ValueError, re.error) as error:
+        # A target without a port, a pattern that is none: the other checks go on.
+        return _result(check, False, "%s cannot be checked so: %s" % (check.get("target") or check["kind"], error))
 
 
 def run_all(checks, timeout, attempts, run_command, broken=()):

@@ -222,8 +222,10 @@ class Service:
         status = self._wait(True) if rc == 0 else self.status()
         if not status.running:
             raise RcError('service %s was stopped but did not start again: %s' % (self.name, said(stdout, stderr)))
-        if rc != 0 or (status.pid is not None and status.pid == before.pid):
+        if status.pid is not None and status.pid == before.pid:
             raise RcError('service %s did not restart, the old process still runs: %s' % (self.name, said(stdout, stderr)))
+        if rc != 0:
+            raise RcError('service %s runs, but its restart failed: %s' % (self.name, said(stdout, stderr)))
         return status
 
     def reload(self):

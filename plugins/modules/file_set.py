@@ -58,8 +58,8 @@ options:
         description: Group that owns it; the numeric group 0 when not given.
         type: str
       mode:
-        description: Permissions, as octal digits. Required unless O(files[].state=absent).
-        type: str
+        description: Permissions, as octal digits in quotes. Required unless O(files[].state=absent).
+        type: raw
       validate:
         description: Command that a new file has to pass before it replaces the old one; C(%s) in it is the new file, whose name ends as the path's.
         type: str
@@ -108,6 +108,8 @@ import grp
 import hashlib
 import os
 import pwd
+import re
+import shlex
 import shutil
 import stat
 
@@ -117,6 +119,16 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 class Refusal(Exception):
     """One sentence about what cannot be done."""
+
+
+def permissions(entry):
+    """The number of the entry's mode, which YAML has already made of digits without quotes; Refusal for what is not octal."""
+    mode = entry["mode"]
+    if isinstance(mode, int):
+        return mode
+    if not re.match(r"0?[0-7]{3,4}\Z", str(mode)):
+        raise Refusal("%s: the mode %s is not octal digits, good ones are \"0644\"" % (entry["path"], mode))
+    return int(mode, 8)
 
 
 def identity(entry, check):
@@ -163,6 +175,8 @@ class FileSet:
     def ensure(self, entry):
         """Bring one item of ``files`` to its state; Refusal for what cannot be done, OSError as the system raises it."""
         state = entry["state"]
+        # With a slash behind it the name of a link would be followed.
+        entry["path"] = os.path.normpath(entry["path"])
         if state != "absent" and entry["mode"] is None:
             raise Refusal("%s: mode is required" % entry["path"])
         getattr(self, state)(entry)
@@ -182,7 +196,7 @@ class FileSet:
     def attributes(self, entry, found):
         """(shown attributes now, shown attributes wanted, uid, gid, mode)."""
         uid, gid = identity(entry, self.module.check_mode)
-        mode = int(entry["mode"], 8)
+        mode = permissions(entry)
         now = "" if found is None else "owner %d:%d mode %04o\n" % (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
         words = tuple("(new)" if number is None else str(number) for number in (uid, gid))
         return now, "owner %s:%s mode %04o\n" % (words + (mode,)), uid, gid, mode
@@ -271,7 +285,7 @@ class FileSet:
                 stream.write(content)
                 stream.flush()
                 if new and entry["validate"]:
-                    rc, out, err = self.module.run_command(entry["validate"].replace("%s", temporary))
+                    rc, out, err = self.module.run_command([word.replace("%s", temporary) for word in shlex.split(entry["validate"])])
                     if rc != 0:
                         raise Refusal("%s stays as it was, since the new one is refused: %s" % (path, (err.strip() or out.strip()).replace(temporary, path)))
                 # Of the open file: whoever owns the directory could put a link in the place of its name.
@@ -291,7 +305,7 @@ def main():
         secret=dict(type="str", no_log=True),
         owner=dict(type="str", default="root"),
         group=dict(type="str"),
-        mode=dict(type="str"),
+        mode=dict(type="raw"),
         validate=dict(type="str"),
     )
     module = AnsibleModule(

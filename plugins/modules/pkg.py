@@ -158,8 +158,11 @@ def upgrade_all(module, pkg):
         # When there is a new pkg, it alone is upgraded first.
         for dummy in range(3):
             answer = pkg.run("upgrade", "-y")
-            if answer[0] != 0 or not pkg.pending()[1]:
+            left = pkg.pending()[1]
+            if answer[0] != 0 or left == []:
                 break
+        else:
+            module.fail_json(msg="The packages are not upgraded: %s" % ("; ".join(left) if left else "pkg does not say what is left"), stdout=answer[1])
     if lines is None or (answer[0] != 0 and not module.check_mode):
         module.fail_json(msg="The packages cannot be upgraded: %s" % last_words(*answer[1:]), rc=answer[0], stdout=answer[1], stderr=answer[2])
     after = pkg.installed()

@@ -144,7 +144,7 @@ options:
     elements: str
     default: []
   timeout:
-    description: Seconds that one check may take.
+    description: Seconds that one question over the network may take. What runs on the machine itself is waited for.
     type: int
     default: 10
   attempts:
@@ -244,6 +244,8 @@ def main():
             attempts=dict(type="int", default=1),
         ),
         supports_check_mode=True,
+        # Headers, environments and the account of a directory would go to the system's log.
+        no_log=True,
     )
     params = module.params
     checks = [_probe.with_defaults(check, params) for check in params["checks"]]

@@ -43,11 +43,19 @@ def check_certificates(path: str, now: datetime.datetime, only_one: bool = False
         found = x509.load_pem_x509_certificates(content)
     except ValueError:
         raise ValueError("holds a damaged certificate") from None
-    if now < found[0].not_valid_before_utc:
-        raise ValueError("is not valid before %s" % found[0].not_valid_before_utc.date())
-    if now >= found[0].not_valid_after_utc:
-        raise ValueError("expired on %s" % found[0].not_valid_after_utc.date())
+    begin, end = validity(found[0])
+    if now < begin:
+        raise ValueError("is not valid before %s" % begin.date())
+    if now >= end:
+        raise ValueError("expired on %s" % end.date())
     return found
+
+
+def validity(certificate) -> tuple:
+    """(begin, end) in UTC; cryptography before 42 has them without a time zone only."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return tuple(time.replace(tzinfo=datetime.timezone.utc) for time in (certificate.not_valid_before, certificate.not_valid_after))
 
 
 def check_names(certificate, domain: str) -> None:

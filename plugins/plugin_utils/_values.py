@@ -18,6 +18,7 @@ import urllib.parse
 
 from ansible_collections.potluck.matrix.plugins.module_utils import _consul, _ldap_domain, _mail, _names
 from ansible_collections.potluck.matrix.plugins.module_utils._names import kind, text
+from ansible_collections.potluck.matrix.plugins.module_utils._zfs import canonical_properties
 
 # Text forms that both the filter "bool" and the argument specs of roles read the same way.
 _TRUE = ("true", "yes", "on", "1")
@@ -173,7 +174,7 @@ def python_version(value) -> str:
 
 
 interface = word(r"[A-Za-z][A-Za-z0-9_.]*", "is not the name of a network interface", 15)
-bridge = word(r"[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a bridge's name (letters, digits, hyphens, underscores)", 64)
+bridge = word(r"[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a bridge's name (letters, digits, hyphens, underscores)", 55)
 
 
 def pot_name(value) -> str:
@@ -185,8 +186,8 @@ def pot_name(value) -> str:
         raise ValueError("is not a pot's name (letters, digits, hyphens, underscores)")
     if given.isdigit():
         raise ValueError("consists of digits, so that it would be taken for the number of a jail")
-    if len(given) > 64:
-        raise ValueError("is longer than 64 characters")
+    if len(given) > 55:
+        raise ValueError("is longer than 55 characters")
     return given
 
 
@@ -237,6 +238,10 @@ def properties(value) -> dict:
             raise ValueError("sets \"%s\", which decides whether the data is found; matrix_dataset_mountpoint is for that" % name)
         if isinstance(setting, (dict, list)) or setting is None or setting == "":
             raise ValueError("gives \"%s\" no usable value" % name)
+        try:
+            canonical_properties({name: setting})
+        except ValueError as error:
+            raise ValueError("has a setting that cannot be: %s" % error) from None
     return dict(value)
 
 

@@ -131,7 +131,7 @@ TABLE = {
             ("a/b", "is not a pot's name"),
             ("-matrix", "is not a pot's name"),
             ("m@x", "is not a pot's name"),
-            ("x" * 65, "longer than 64"),
+            ("x" * 56, "longer than 55"),
             ("", "is empty"),
             *NOT_TEXT,
         ],
@@ -143,7 +143,7 @@ TABLE = {
     "matrix_pot_interface": ({}, [(bad, "") for bad in BAD_INTERFACES] + NOT_TEXT),
     "matrix_pot_bridge": (
         {},
-        [("a b", "bridge's name"), ("a/b", "bridge's name"), ("a.b", "bridge's name"), ("-a", "bridge's name"), ("x" * 65, "longer than 64"), *NOT_TEXT],
+        [("a b", "bridge's name"), ("a/b", "bridge's name"), ("a.b", "bridge's name"), ("-a", "bridge's name"), ("x" * 56, "longer than 55"), *NOT_TEXT],
     ),
     "matrix_pot_release": (
         {},
@@ -255,6 +255,9 @@ TABLE = {
             ({"quota": None}, "no usable value"),
             ({"quota": ["1G"]}, "no usable value"),
             ({5: "1G"}, "not the name of a property"),
+            ({"volsize": "1G"}, "it makes a volume"),
+            ({"org.example": "x"}, "not the name of a ZFS property"),
+            ({"quota": "much"}, "quota"),
         ],
     ),
     "matrix_datacenter": (

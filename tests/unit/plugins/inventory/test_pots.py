@@ -62,6 +62,12 @@ def test_all_pots(machine):
     assert inventory.get_host("d1.m").get_vars()["pot"]["state"] == "stopped"
 
 
+def test_pots_directory_behind_a_link(machine):
+    (machine / "link").symlink_to(machine / "opt/pot")
+    (machine / "usr/etc/pot/pot.conf").write_text("POT_FS_ROOT=%s\n" % (machine / "link"))
+    assert list(load(machine, "machines: {m: }\n").hosts) == ["e1"]
+
+
 def test_the_same_name_on_two_machines(machine):
     with pytest.raises(AnsibleParserError, match="two machines have a pot named e1"):
         load(machine, "machines: {a: , b: }\n")

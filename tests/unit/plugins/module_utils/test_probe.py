@@ -114,6 +114,47 @@ def test_tcp_and_closed(https):
     assert not refused["ok"] and "127.0.0.1:1" in refused["message"]
 
 
+def test_an_unknown_name_is_not_closed():
+    refused = run("closed", target="nowhere.invalid:443")
+    assert not refused["ok"] and "nowhere.invalid:443" in refused["message"]
+
+
+def test_the_greeting_of_one_of_several(https):
+    class Greet(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(self.server.greeting)
+
+    servers = []
+    for greeting in (b"nothing of note\n", b"SSH-2.0-test\n"):
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greet)
+        server.greeting = greeting
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+    try:
+        targets = ["127.0.0.1:%d" % server.server_address[1] for server in servers]
+        assert run("tcp", target=" ".join(targets), body="^SSH-")["ok"]
+        refused = run("tcp", target=targets[0], body="^SSH-")
+        assert not refused["ok"] and "greets with 'nothing of note" in refused["message"]
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.mark.parametrize("check", [
+    dict(kind="tcp", target="host.example.com"),
+    dict(kind="tcp", target="host.example.com:many"),
+    dict(kind="command", argv=["true"], body="("),
+])
+def test_a_check_that_makes_no_sense_does_not_hide_the_others(check):
+    results = _probe.run_all([
+        _probe.with_defaults(dict(dict(name="first", variable="v"), **check), DEFAULTS),
+        _probe.with_defaults(dict(name="second", variable="v", kind="file", target=__file__), DEFAULTS),
+    ], 5, 1, lambda argv, environ_update: (0, "text", ""))
+    assert [result["ok"] for result in results] == [False, True]
+    assert "cannot be checked so" in results[0]["message"]
+
+
 def test_smtp(authority):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / "server.pem", authority / "server.key")
@@ -158,6 +199,10 @@ def test_mount_as_df_tells_it_in_a_jail(tmp_path):
 
     assert "nothing is mounted" in run("mount", target=str(tmp_path), run_command=mounted_on("/"))["message"]
     assert run("mount", target=str(tmp_path), run_command=mounted_on("[restricted]"))["ok"]
+    # On the machine df tells where: a file system above is not the one.
+    assert run("mount", target=str(tmp_path), run_command=mounted_on(str(tmp_path)))["ok"]
+    above = run("mount", target=str(tmp_path), run_command=mounted_on(str(tmp_path.parent)))
+    assert not above["ok"] and "would land in %s" % tmp_path.parent in above["message"]
     assert "nothing is mounted" in run("mount", target=str(tmp_path), run_command=lambda argv: (1, "", "df: failed\n"))["message"]
     assert "is not a directory" in run("mount", target=str(tmp_path) + "-gone", run_command=mounted_on("/"))["message"]
 

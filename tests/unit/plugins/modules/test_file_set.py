@@ -93,6 +93,32 @@ def test_links_are_refused(run, tmp_path, state):
     assert result["failed"] and not list((tmp_path / "real").iterdir())
 
 
+def test_a_slash_behind_a_name_changes_nothing(run, tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    result = run({"path": str(tmp_path / "link") + "/", "state": "directory", "mode": "0777"})
+    assert result["failed"] and "symbolic link" in result["msg"]
+    wanted = {"path": str(tmp_path / "new") + "/", "state": "directory", "mode": "0750"}
+    assert run(wanted)["changed"] and not run(wanted)["changed"]
+
+
+@pytest.mark.parametrize("mode", ["u=rw", "rw-r--r--", "999", "8", ""])
+def test_a_mode_that_is_not_octal_is_refused(run, tmp_path, mode):
+    result = run({"path": str(tmp_path / "f"), "content": "x", "mode": mode})
+    assert result["failed"] and "not octal digits" in result["msg"] and os.listdir(tmp_path) == []
+
+
+def test_a_mode_without_quotes_is_the_number_that_yaml_made_of_it(run, tmp_path):
+    run({"path": str(tmp_path / "f"), "content": "x", "mode": 0o644})
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o644
+
+
+def test_validation_in_a_directory_with_a_blank(run, tmp_path):
+    (tmp_path / "a b").mkdir()
+    result = run({"path": str(tmp_path / "a b" / "f"), "content": "right", "mode": "0600", "validate": "grep -q right %s"})
+    assert result["changed"], result
+
+
 def test_an_owner_that_does_not_exist_is_an_error_or_a_change_to_come(run, tmp_path):
     wanted = {"path": str(tmp_path / "f"), "content": "x", "mode": "0600", "owner": "nobody-like-that"}
     assert run(wanted, check=True)["changed"]

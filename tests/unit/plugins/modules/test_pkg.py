@@ -157,6 +157,15 @@ def test_an_upgrade_that_fails(machine, capsys):
     assert answer["failed"] and "Not enough space" in answer["msg"]
 
 
+def test_an_upgrade_that_changes_nothing_is_told(machine, capsys, monkeypatch):
+    """pkg ends with 0, and the same packages are still to be upgraded."""
+    machine.installed = {"nginx": "1.24.0,3"}
+    right = machine.upgrade
+    monkeypatch.setattr(machine, "upgrade", lambda arguments: right(arguments) if arguments == ["-n"] else (0, "", ""))
+    answer = run(capsys, upgrade_all=True)
+    assert answer["failed"] and "nginx: 1.24.0,3 -> 1.26.3,3" in answer["msg"]
+
+
 def test_a_catalogue_that_cannot_be_fetched(machine, capsys, monkeypatch):
     monkeypatch.setattr(machine, "upgrade", lambda arguments: (1, "", "pkg: Unable to update repository FreeBSD\n"))
     for check in (True, False):

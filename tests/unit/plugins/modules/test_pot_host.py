@@ -122,6 +122,7 @@ def test_what_it_tells(machine, prepare):
         conf.mkdir(parents=True)
         (conf / "pot.conf").write_text(text)
     (machine.fs_root / "bridges" / "private").write_text("")
+    (machine.fs_root / "jails" / "notes.txt").write_text("no pot")
     result = prepare()
     assert (result["release"], result["releases"], result["bases"], result["bridges"]) == ("13.2", ["12.4", "13.2"], {"one": "12.4"}, ["private"])
     assert (result["vimage"], result["racct"], result["pf_anchors"], result["interfaces"]) == (True, False, False, ["vtnet0", "lo0"])

@@ -652,6 +652,21 @@ def test_rc1_create_because_somebody_else_was_faster(fake):
     assert "zroot/pot/jails/d1" in fake.datasets, "not ours to destroy"
 
 
+def test_a_flavour_that_fails_leaves_no_pot_whatever_it_says(fake):
+    def create(args):
+        fake.pot_create(args)
+        return 1, "pw: group name 'people' already exists\n###>  flavour failed\n", ""
+
+    fake.faults["create"] = create
+    fails(fake, "flavour failed", base="13.2")
+    assert "zroot/pot/jails/d1" not in fake.datasets
+
+
+def test_two_slashes_at_the_beginning_of_a_mount(running):
+    one, = data(running, "one")
+    fails(running, "tmpfs|/tmp", mounts=[{"source": one, "target": "//tmp"}])
+
+
 def test_rc0_clone_that_made_nothing(fake):
     execute(fake, name="template", state="present", base="13.2")
     fake.snapshot("template")
