@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 
 import pytest
 
 from conftest import Site
-from deployment import Deployment
+from deployment import TOP, Deployment
 from matrix_client import Homeserver
 
 # Inventory name: (machine, address of the jail).
@@ -29,6 +31,7 @@ class Three(Site):
         for deployment in (self, self.other):
             deployment.start_machine()
         self.usual = {"matrix_control_user": False, "matrix_tls_mode": "selfsigned"}
+        self.servers = dict(SERVERS)
 
     def stop(self):
         self.other.stop()
@@ -36,7 +39,7 @@ class Three(Site):
 
     def describe(self, **variables):
         hosts = {}
-        for name, (machine, jail) in SERVERS.items():
+        for name, (machine, jail) in self.servers.items():
             deployment = self if machine == self.machine else self.other
             Deployment.describe(deployment, **variables)
             hosts[name] = {
@@ -44,6 +47,19 @@ class Three(Site):
                 "matrix_alert_email": "admin@%s.test" % name, "matrix_accounts": self.server["matrix_accounts"],
             }
         self.inventory.write_text(json.dumps({"matrix": {"hosts": hosts}}), encoding="utf-8")
+
+    def server_client(self, name):
+        """A client of a server, which trusts the certificate that this has now."""
+        machine, jail = self.servers[name]
+        deployment = self if machine == self.machine else self.other
+        ca = self.place / (name + ".pem")
+        ca.write_text(deployment.inside("cat", "/mnt/%s/matrixdata/tls/fullchain.pem" % name).stdout, encoding="utf-8")
+        return Homeserver("https://%s.test" % name, ca=str(ca), address=jail)
+
+    def ssh(self, deployment, command, **streams):
+        """A command on a machine, over ssh as an administrator gives it."""
+        return subprocess.Popen(["ssh", "-F", "none", "-i", deployment.place / "id_ed25519", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+                                 "-o", "UserKnownHostsFile=%s" % (deployment.place / "known_hosts"), "root@" + deployment.machine_address, command], **streams)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +77,8 @@ def test_three_servers_in_one_run(three):
     outcome = three.succeed(playbook="accounts", changed=3)
     assert outcome.recap.keys() == SERVERS.keys()
     keys = set()
-    for name, (machine, jail) in SERVERS.items():
-        deployment = three if machine == three.machine else three.other
-        ca = three.place / (name + ".pem")
-        ca.write_text(deployment.inside("cat", "/mnt/%s/matrixdata/tls/fullchain.pem" % name).stdout, encoding="utf-8")
-        client = Homeserver("https://%s.test" % name, ca=str(ca), address=jail)
+    for name in SERVERS:
+        client = three.server_client(name)
         problems = {check: problem for check, problem in client.check_all("admin", three.remembered("admin"), media_size=100000) if problem}
         assert problems == {}, name
         keys.add(client.federation_key())
@@ -74,3 +87,38 @@ def test_three_servers_in_one_run(three):
 
 def test_second_run_changes_nothing(three):
     three.succeed(changed=0)
+
+
+def test_a_server_moves_to_the_other_machine(three):
+    """By the commands of docs/operations.md."""
+    client = three.server_client("three")
+    token = client.login("admin", three.remembered("admin"))
+    content = b"kept" * 1000
+    file = client.upload(content)
+    key = client.federation_key()
+
+    text = (TOP / "docs/operations.md").read_text(encoding="utf-8").partition("## Another machine")[2].partition("\n## ")[0]
+    (commands,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    for old, new in (("matrix1", "three"), ("zroot/matrixdata", "zroot/three")):
+        assert old in commands
+        commands = commands.replace(old, new)
+    before, ssh, after = commands.partition(" | ssh new.example.com ")
+    assert ssh
+    *first, sending = before.splitlines()
+    receiving, *last = after.splitlines()
+    for command in first:
+        assert three.ssh(three.other, command).wait() == 0, command
+    sender = three.ssh(three.other, sending, stdout=subprocess.PIPE)
+    assert three.ssh(three, receiving, stdin=sender.stdout).wait() == 0
+    assert sender.wait() == 0
+    for command in last:
+        assert three.ssh(three.other, command).wait() == 0, command
+
+    three.servers["three"] = (three.machine, SERVERS["three"][1])
+    three.succeed()
+    client = three.server_client("three")
+    assert client.federation_key() == key
+    assert client.use_token(token) == "@admin:three.test"
+    assert client.download(file) == content
+    three.succeed(changed=0)
+    assert three.other.inside("jls", "name").stdout.split() == []
