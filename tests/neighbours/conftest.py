@@ -41,6 +41,17 @@ KEEP = os.environ.get("POTLUCK_NEIGHBOURS_KEEP", "")
 SYNAPSE = "/usr/local/etc/matrix-synapse"
 
 
+ASK_AGENT = """
+import http.client, socket, sys
+connection = http.client.HTTPConnection("localhost")
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect("/var/run/consul/http.sock")
+with open("/usr/local/etc/consul.d/acl-token") as token:
+    connection.request("GET", "/v1/agent/" + sys.argv[1], headers={"X-Consul-Token": token.read().strip()})
+print(connection.getresponse().read().decode())
+"""
+
+
 class ProcessList(threading.Thread):
     """Looks for words in the arguments of all processes of this machine, those of its doubles among them, until stopped."""
 
@@ -164,13 +175,8 @@ class Site(Deployment):
         return self.jail_run("service %s %s >/tmp/said 2>&1; code=$?; cat /tmp/said; exit $code" % (name, verb), check=check)
 
     def consul_agent(self, path):
-        """The JSON that the agent's own HTTP interface answers."""
-        script = "curl -s --unix-socket /var/run/consul/http.sock http://localhost/v1/agent/%s" % path
-        if not self.jail_run("command -v curl || true").strip():
-            script = ("/usr/local/bin/python3.11 -c 'import http.client, socket, sys; c = http.client.HTTPConnection(\"localhost\"); "
-                      "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect(\"/var/run/consul/http.sock\"); "
-                      "c.request(\"GET\", \"/v1/agent/%s\"); print(c.getresponse().read().decode())'" % path)
-        return json.loads(self.jail_run(script))
+        """The JSON that the agent's own HTTP interface answers to whoever shows the agent's token, whatever the agent itself shows."""
+        return json.loads(self.jail_run("/usr/local/bin/python3.11 -c '%s' %s" % (ASK_AGENT, path)))
 
     def settle(self):
         """Wait until Synapse answers and the Consul agent's checks have noticed that all is well."""

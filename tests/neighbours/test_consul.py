@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 
-from .conftest import fetch, wait_for
+from .conftest import fetch, output, wait_for
 
 
 def servers(site, path):
@@ -58,8 +58,10 @@ def test_the_interface_is_not_reachable_from_outside(site):
         assert ":%d " % port not in listening
 
 
-def test_the_agent_leaves_with_its_pot_and_is_the_same_node_in_a_new_one(site):
+def test_the_agent_leaves_with_its_pot_and_a_new_pot_is_the_same_node_and_the_same_ssh_host(site):
     node = site.consul_agent("self")["Config"]["NodeID"]
+    host_key = output("ssh-keyscan", "-t", "ed25519", site.jail)
+    assert host_key
     site.machine_run("pot stop %s" % site.machine)
     wait_for(lambda: member(site) in (3, None), 30, "the agent left")
     site.machine_run("pot destroy -Fp %s" % site.machine)
@@ -67,4 +69,5 @@ def test_the_agent_leaves_with_its_pot_and_is_the_same_node_in_a_new_one(site):
     assert done.code == 0, done.output[-4000:]
     site.settle()
     assert site.consul_agent("self")["Config"]["NodeID"] == node
+    assert output("ssh-keyscan", "-t", "ed25519", site.jail) == host_key
     assert wait_for(lambda: member(site) == 1, 30, "the agent is back")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 
 import pytest
 
@@ -141,9 +142,18 @@ def agent_without_key(site):
         yield {}
 
 
+@contextlib.contextmanager
+def agent_with_another_token(site):
+    """The agent is a member as before, and the servers take no services from it."""
+    with edited(site, AGENT, 's|"default": "[^"]*"|"default": "%s"|' % uuid.uuid4(), "consul", "restart"):
+        site.settle()
+        yield {}
+
+
 # name: (how to break it, what verify must name and nothing else)
 BREAKAGES = {
     "gossip key": (agent_without_key, ["The Consul agent sees a server", "matrix_gossip_key"]),
+    "ACL token": (agent_with_another_token, ["The Consul servers know the services", "matrix_consul_acl_token"]),
     "Consul agent stopped": (lambda site: stopped(site, "consul"), ["The Consul agent runs", "matrix_consul_servers"]),
     "Consul servers elsewhere": (lambda site: variables(matrix_consul_servers="10.199.0.99"), ["A Consul server is reachable", "matrix_consul_servers"]),
     "bind password": (lambda site: variables(matrix_ldap_password="wrong"), ["The directory accepts the bind account", "matrix_ldap_password"]),

@@ -2,16 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A homeserver behind a bridge, reached by the ports that its machine forwards, that finds other services by their .consul names."""
+"""A homeserver behind a bridge, reached by the ports that its machine forwards, that finds other services by their .consul names.
+
+Its Consul servers want TLS and a certificate of every agent.
+"""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from conftest import Site
-from deployment import output
+from deployment import NEIGHBOURS, output
 
 JAIL = "10.192.0.10"
 PORTS = ["80:80", "443:443", "8448:8448"]
@@ -27,12 +31,15 @@ class Bridge(Site):
     def start(self):
         super().start()
         key = self.remembered("gossip", lambda: output("openssl", "rand", "-base64", "32").strip())
-        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key)
+        consul = self.neighbour("consul-servers", "--addresses", ",".join(self.consul), "--gossip-key", key, "--tls")
+        authority = output(NEIGHBOURS / "ca", "path").strip()
+        certificate, private = output(NEIGHBOURS / "ca", "issue", Path(authority).parent, self.place / "tls", "bridge1").split()
         # One address: the rest of pot's network may be what this machine's own resolver lives in.
         output("ip", "route", "replace", JAIL + "/32", "via", self.machine_address)
         self.usual.update(
             matrix_ip=JAIL, matrix_pot_network_type="public-bridge", matrix_pot_exported_ports=PORTS, pot_jail_configure_pf=True,
             matrix_datacenter=consul["datacenter"], matrix_consul_servers=consul["addresses"], matrix_gossip_key=consul["gossip_key"],
+            matrix_consul_ca_file=authority, matrix_consul_certificate_file=certificate, matrix_consul_key_file=private,
             matrix_consul_dns=True, matrix_dns_forwarders=[self.address],
         )
 
@@ -83,6 +90,20 @@ def test_it_serves_and_resolves(bridge):
 
 def test_second_run_changes_nothing(bridge):
     bridge.succeed(changed=0)
+
+
+def test_consul_servers_that_want_a_certificate_refuse_an_agent_without(bridge):
+    """Gossip needs none, and the agent is a member all the same: the role and verify ask the servers something."""
+    without = {"matrix_consul_certificate_file": "", "matrix_consul_key_file": ""}
+    try:
+        outcome = bridge.play("--tags", "consul_agent", **without)
+        assert outcome.code != 0 and "gets no answer from the servers" in outcome.words, outcome
+        outcome = bridge.play("-e", "verify_attempts=1", playbook="verify", **without)
+        assert outcome.code != 0 and "The Consul servers answer the agent: no" in outcome.words, outcome
+        assert "matrix_consul_certificate_file" in outcome.words
+    finally:
+        bridge.succeed("--tags", "consul_agent")
+    bridge.wait_for("matrix-synapse.service.consul", JAIL)
 
 
 def test_verify_names_the_resolver(bridge):

@@ -33,7 +33,7 @@ def make_ca(directory: Path, name: str = "Potluck test CA") -> Path:
 
 
 def issue(ca: Path, into: Path, names: list[str], days: int = 30) -> tuple[Path, Path]:
-    """A server certificate for DNS names and IP addresses; (chain file, key file) named after the first."""
+    """A certificate for DNS names and IP addresses, to serve and to ask with; (chain file, key file) named after the first."""
     into.mkdir(parents=True, exist_ok=True)
     first = names[0].replace("*", "_")
     key, request, certificate = (into / f"{first}{suffix}" for suffix in (".key", ".csr", ".crt"))
@@ -42,7 +42,7 @@ def issue(ca: Path, into: Path, names: list[str], days: int = 30) -> tuple[Path,
              "-keyout", key, "-out", request)
     extensions = into / f"{first}.ext"
     extensions.write_text(
-        f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n", encoding="utf-8"
+        f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n", encoding="utf-8"
     )
     _openssl("x509", "-req", "-in", request, "-CA", ca / "ca.crt", "-CAkey", ca / "ca.key", "-CAcreateserial", "-days", days,
              "-extfile", extensions, "-out", certificate)
