@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Replays the captures recorded on a real FreeBSD in a fresh double and compares what they print.
 
 A capture file (captures/NAME.jsonl) is one sequence on one machine: every line is run, also the ones that are not compared,

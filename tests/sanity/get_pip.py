@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Stands in for the script with which ansible-test installs pip into its virtual environments.
 
 It is called as that script is: with pip's own requirement specifications as arguments.

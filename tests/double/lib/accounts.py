@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """FreeBSD's account files: master.passwd and group are the truth, the rest is derived as pwd_mkdb(8) does.
 
 passwd is for everybody's eyes; shadow (which FreeBSD does not have) keeps glibc programs such as sshd in agreement.

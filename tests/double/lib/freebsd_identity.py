@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Makes a Linux Python say it runs on FreeBSD; a .pth file of the double's Python package imports it at start.
 
 What a program asks the interpreter about the system (os.uname, platform, sys.platform) gets FreeBSD's answers. What is

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Process 1 of a host double: starts the machine, adopts orphans, ends it.
 
 Run as ``python3 -IS /.double/lib/init.py``; SIGTERM means halt, SIGINT means reboot, as for FreeBSD's init(8).

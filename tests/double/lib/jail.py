@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Jails: a chroot in namespaces of its own, kept by a process 1 that does nothing but reap.
 
 The jail's mount namespace is a slave of the host double's: what the host mounts below the jail's root appears in the

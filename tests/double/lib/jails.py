@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The table of running jails: /.double/run/jails.json, {name: {jid, pid, path, hostname, params}}.
 
 pid is the jail's init as the host double sees it; params are the jail(8) parameters as strings.

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Mounts every FreeBSD root of the double needs: the host's and each pot's.
 
 A root holds, besides FreeBSD's own files, one empty directory ``/.double``. At run time a small tmpfs lies on it with

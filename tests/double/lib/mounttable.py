@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What is mounted, as FreeBSD would say it: an ordered list in /.double/run/mounts.json.
 
 Linux' own table shows binds of the disk image; ``mount``, ``df`` and ``jexec X mount`` print this one.

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Networks of jails: aliases, bridges with epairs, and FreeBSD's rules about 127.0.0.1 in a jail that shares the host's stack.
 
 All Linux means stay in the host double's own network namespace and vanish with it.

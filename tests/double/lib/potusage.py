@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What ``pot CMD -h`` prints. Recorded for the commands whose usage callers meet; the others' are one line of our own."""
 
 from __future__ import annotations

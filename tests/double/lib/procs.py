@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Processes as FreeBSD's tools see them, read from /proc.
 
 What only the double needs is left out: a jail's process 1, a waiting jexec, interpreters in front of the double's own scripts.

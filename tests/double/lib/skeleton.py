@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Builds a FreeBSD-shaped root: what base.txz would unpack, made of links to Linux programs and the double's own commands.
 
 ``build(root, kind)`` works on the Linux machine (for a host) and inside a host double (for a pot). A root only runs after

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """ZFS as FreeBSD 13.2's OpenZFS 2.1 shows it, on directories of the double's disk image.
 
 A dataset's files lie in ``/.double/disk/zpool/<dataset>/=fs`` and are bind-mounted at its mountpoint, its snapshots are

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What all neighbours share: a directory for their state, processes that outlive the caller and end at stop, addresses.
 
 A neighbour's state lies in ${POTLUCK_DOUBLE_DIR:-/var/tmp/potluck-double}/neighbours/KIND-NAME; info.json in it says where

@@ -1,3 +1,6 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Package repositories: their configuration, and the catalogues behind their URLs.
 
 A catalogue is a directory with one folder per package: package.json says what the package is and does, root/ holds
