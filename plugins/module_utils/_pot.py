@@ -1595,20 +1595,33 @@ class Machine:
         found = [(source, options) for source, where, kind, options in self.mounts if where == path]
         return found[-1] if found else None
 
+    def outdated_mount(self, name, place):
+        """Whether the jail has at that path what was at the source before a file system was mounted there.
+
+        nullfs holds on to the directory that it was given: after a dataset that is mounted late, the machine and the jail see different ones.
+        """
+        path = os.path.realpath(self.root(name)) + place
+        positions = [index for index, mount in enumerate(self.mounts) if mount[1] == path and mount[2] == "nullfs"]
+        if not positions:
+            return False
+        source = os.path.realpath(self.mounts[positions[-1]][0])
+        holding = [(len(mount[1]), index) for index, mount in enumerate(self.mounts) if (source + "/").startswith(mount[1].rstrip("/") + "/")]
+        return bool(holding) and max(holding)[1] > positions[-1]
+
     def missing_mounts(self, state):
-        """Configured mounts that a running pot lacks: [(line, resolved target)]."""
+        """Configured mounts that a running pot lacks, or has of a directory that is hidden by now: [(line, resolved target)]."""
         resolve = self.resolver(state)
         if not state.running:
             return []
         return [(line, resolve(line.target)) for line in state.lines
                 if line.source and not line.source.startswith(self.own_prefixes()) and line.option != "zfs-remount"
-                and not self.live_mount(state.name, resolve(line.target))]
+                and (not self.live_mount(state.name, resolve(line.target)) or self.outdated_mount(state.name, resolve(line.target)))]
 
     def remount(self, state, line, place):
         """Mount a configured mount that a running pot lacks. False when only a restart can do it."""
         path = os.path.realpath(self.root(state.name)) + place
         source = self.effective(line.source)
-        if os.path.realpath(path) != path or not os.path.isdir(path) or not os.path.isdir(source):
+        if os.path.realpath(path) != path or not os.path.isdir(path) or not os.path.isdir(source) or self.outdated_mount(state.name, place):
             return False
         self.act(["mount", "-t", "nullfs", "-o", line.option or "rw", source, path])
         self._mounts = None

@@ -548,7 +548,10 @@ class PotModule:
             self.after.update(after)
             self.describe_mounts(remove, add)
             was_running = state.running
-            restart = was_running and (restart or state.restart_required)
+            outdated = [line.target for line, place in machine.missing_mounts(state) if machine.outdated_mount(state.name, place)]
+            if outdated:
+                self.before["outdated_mounts"], self.after["outdated_mounts"] = outdated, []
+            restart = was_running and (restart or state.restart_required or bool(outdated))
             stopping = was_running and (wanted in ("stopped", "restarted") or (wanted == "started" and restart and options["restart_on_change"]))
             if was_running and not stopping and "no_tmpfs" in after.get("attributes", {}):
                 raise _pot.PotError("Attribute no_tmpfs can only be changed while pot %s is stopped." % state.name)
@@ -634,7 +637,9 @@ class PotModule:
             self.after["missing_mounts"] = []
             if not self.machine.remount(state, line, place):
                 self.after["missing_mounts"] = self.before["missing_mounts"]
-                self.machine.warnings.append("%s is not mounted at %s in the running pot; restart it." % (line.source, line.target))
+                sentence = ("%s at %s in the running pot is the directory from before something was mounted there; restart it."
+                            if self.machine.outdated_mount(state.name, place) else "%s is not mounted at %s in the running pot; restart it.")
+                self.machine.warnings.append(sentence % (line.source, line.target))
                 self.pending = True
 
     def verify(self, state, wanted):

@@ -128,6 +128,19 @@ def test_a_destroyed_pot_comes_back_with_its_data(lab):
     succeeded(lab.play(), changed=0)
 
 
+def test_a_dataset_that_was_mounted_after_the_pot_had_started(lab):
+    """The pot has the empty directory below it, on which a homeserver would be made anew."""
+    lab.run("b", "pot stop three >/tmp/said 2>&1; zfs unmount zroot/three && pot start three >/tmp/said 2>&1; zfs mount zroot/three")
+    assert lab.run("b", "jexec three ls /mnt").split() == [] and lab.run("b", "ls /mnt/three").split()
+    foretold = succeeded(lab.play("--check"))
+    # What is inside of the pot looks in a dry run as it does now.
+    assert foretold.changed == foretold.recap["three"]["changed"] > 0
+    result = succeeded(lab.play())
+    assert result.recap["three"]["changed"] == 1 and result.changed == 1
+    assert lab.run("b", "jexec three cat /mnt/written-in-the-pot").strip() == "three"
+    succeeded(lab.play(), changed=0)
+
+
 def test_a_jail_killed_behind_pots_back(lab):
     lab.run("b", "jail -r three")
     result = succeeded(lab.play())

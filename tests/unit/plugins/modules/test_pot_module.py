@@ -316,6 +316,20 @@ def data(fake, *names):
     return paths
 
 
+def test_a_dataset_that_was_mounted_too_late_needs_a_restart(running):
+    """The jail still has the directory below it, where everything of value would be made anew."""
+    one, two = data(running, "one", "two")
+    mounts = [{"source": one, "target": "/mnt"}, {"source": two, "target": "/media"}]
+    execute(running, mounts=mounts)
+    running.mounted.append(("zroot/one", one, "zfs", "rw"))
+    told = execute(running, mounts=mounts)
+    assert told["restart_required"] and "from before something was mounted there" in told["warnings"][0] and "/mnt" in told["warnings"][0]
+    assert len(told["warnings"]) == 1 and [m[1].endswith("/m/mnt") for m in running.mounted].count(True) == 1
+    assert execute(running, mounts=mounts, restart_on_change=True)["changed"]
+    again = execute(running, mounts=mounts)
+    assert not again["changed"] and not again["restart_required"] and not again["warnings"]
+
+
 def test_mount_replace_remove_live(running):
     one, two = data(running, "one", "two")
     done = execute(running, mounts=[{"source": one, "target": "/mnt"}])
