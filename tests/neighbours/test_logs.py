@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 import pytest
@@ -31,8 +32,17 @@ def test_system_and_synapse_logs_arrive(site):
     name = "user" + secrets.token_hex(6)
     site.login(name, "wrong")
     assert wait_for(lambda: arrived(site, "@%s:neigh.test" % name) or arrived(site, name), 20, "Synapse's line about the login arrives")
-    # And still lands in the base system's files.
-    assert text in site.jail_run("cat /var/log/messages")
+    # And still lands in the base system's files, as syslogd writes them.
+    assert re.search(r"^[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ neighbours\[\d+\]: %s number 1 end$" % text, site.jail_run("cat /var/log/messages"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", ["<13>1 2026-01-02T03:04:05.678901+00:00 host teller 77 - - %s", "<13>Jan  2 03:04:05 teller[77]: %s"])
+def test_both_ways_to_write_to_the_socket(site, line):
+    """FreeBSD's C library and, for one, nginx."""
+    text = "marker" + secrets.token_hex(6)
+    site.jail_run("/usr/local/bin/python3.11 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+                  "s.connect(\"/var/run/log\"); s.send(sys.argv[1].encode())' '%s'" % (line % text))
+    assert wait_for(lambda: arrived(site, " teller[77]: " + text), 20, "the message arrives with its own program") == 1
 
 
 @pytest.fixture(scope="module", params=["tcp", "tls"])

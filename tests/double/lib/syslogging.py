@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 
@@ -19,20 +20,26 @@ FACILITIES = {
 PRIORITIES = {name: number for number, name in enumerate("emerg alert crit err warning notice info debug".split())}
 PRIORITIES.update(panic=0, error=3, warn=4, none=8)
 SOCKET = "/var/run/log"
+PRIVILEGED = "/var/run/logpriv"
 
 
 def send(facility: str, priority: str, tag: str, message: str, pid: int | None = None, path: str = SOCKET) -> None:
     """Hand a message to syslogd; nobody listening is no error, as with syslog(3)."""
     number = FACILITIES[facility] * 8 + PRIORITIES[priority]
-    stamp = time.strftime("%b %e %H:%M:%S")
-    text = f"<{number}>{stamp} {tag}{f'[{pid}]' if pid else ''}: {message}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        try:
-            channel.connect(path)
-            channel.send(text.encode("utf-8", "surrogateescape"))
-            drain(channel)
-        except OSError:
-            return
+    # As FreeBSD's C library writes it since 12: by RFC 5424.
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00", time.gmtime())
+    text = f"<{number}>1 {stamp} {os.uname().nodename} {tag} {pid or '-'} - - {message}"
+    # The C library tries the socket first that only root may write to.
+    paths = [PRIVILEGED] if path == SOCKET and os.geteuid() == 0 else []
+    for each in [*paths, path]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            try:
+                channel.connect(each)
+                channel.send(text.encode("utf-8", "surrogateescape"))
+                drain(channel)
+                return
+            except OSError:
+                continue
 
 
 def drain(channel: socket.socket) -> None:
