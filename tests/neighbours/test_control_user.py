@@ -36,8 +36,18 @@ def test_nothing_else_is_offered(site, method):
     assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr
 
 
-def test_root_and_others_stay_out(site):
-    assert ssh(site, "true", user="root").returncode == 255
+@pytest.mark.parametrize("user", ["root", "toor"])
+def test_others_stay_out_though_they_have_the_key(site, user):
+    """Both have root's home, and so the same keys."""
+    assert site.jail_run("grep '^%s:' /etc/master.passwd" % user).split(":")[8] == "/root"
+    keys = "/root/.ssh/authorized_keys"
+    site.jail_run("mkdir -p -m 700 /root/.ssh; test ! -e %s || cp -p %s %s.whole" % (keys, keys, keys))
+    try:
+        site.inside("/bin/sh", "-c", "umask 077; cat >> %s" % keys, pot=site.machine, input=(site.place / "id_ed25519.pub").read_text())
+        done = ssh(site, "true", user=user)
+        assert done.returncode == 255 and "Permission denied (publickey)" in done.stderr
+    finally:
+        site.jail_run("if test -e %s.whole; then mv %s.whole %s; else rm -f %s; fi" % ((keys,) * 4))
 
 
 def test_strict_modes_are_on_and_matter(site):
@@ -70,6 +80,23 @@ def test_it_becomes_root_only_when_asked_for(site):
     finally:
         site.roles("control_user")
     assert site.roles("control_user").changed == 0
+
+
+def test_another_name_is_the_same_account(site):
+    """And who takes all of it out of the inventory, the name as well, is rid of it."""
+    try:
+        site.roles("control_user", matrix_control_user_name="ops", matrix_control_user_privilege="doas")
+        assert ssh(site, "id -un; pwd", user="ops").stdout.split() == ["ops", "/mnt/matrixdata/control"]
+        assert ssh(site, "doas id -u", user="ops").stdout.strip() == "0"
+        assert ssh(site, "true").returncode == 255
+        assert site.roles("control_user", matrix_control_user_name="ops", matrix_control_user_privilege="doas").changed == 0
+        site.roles("control_user", matrix_control_user=False)
+        assert "*LOCKED*" in site.jail_run("grep ^ops: /etc/master.passwd")
+        assert "sshd" not in site.jail_run("ps -axww -o command")
+        assert site.jail_run("ls /usr/local/etc/doas.conf 2>/dev/null", check=False) == ""
+    finally:
+        site.roles("control_user")
+    assert ssh(site, "id -un").stdout.strip() == "control"
 
 
 def test_switched_off_it_is_refused(site):
