@@ -65,6 +65,14 @@ def modules():
     return [(package.name.split("-")[1].removesuffix(".dist"), "%s:%s" % (package.parent, package.parents[1] / "site")) for package in packages]
 
 
+def test_the_module_of_every_packaged_synapse_is_among_them():
+    found = {pathlib.Path(path.split(":")[1]).parent.name for _version, path in modules()}
+    if not found:
+        pytest.skip("tests/double/prepare has not run")
+    package = json.loads((ROOT / "tests/double/packages/py311-matrix-synapse/package.json").read_text())
+    assert {"synapse-" + version for version in (package["version"], *(branch["version"] for branch in package["branches"].values()))} <= found
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory = tmp_path_factory.mktemp("ldap")

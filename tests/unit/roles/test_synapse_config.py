@@ -85,7 +85,11 @@ REFUSED = {
     "user_without_password": ({**MAIL, "matrix_smtp_user": "x"}, "matrix_smtp_password: the login at the mail server needs both"),
     "not_a_certificate": ({**MAIL, "matrix_smtp_ca_file": "/etc/hostname"}, "matrix_smtp_ca_file: the file has to hold exactly one"),
     "shown_secret": ({"synapse_settings": {"turn_shared_secret": "x"}}, "turn_shared_secret is secret and would be shown"),
-    "shown_password": ({"synapse_database": {"args": {"password": "x"}}}, "database.args.password is secret and would be shown"),
+    "shown_password": ({"synapse_database": {"args": {"password": "x"}}}, "password is secret and would be shown"),
+    "shown_deep_secret": (
+        {"synapse_settings": {"oidc_providers": [{"idp_id": "x", "client_id": "y", "client_secret": "z"}], "password_config": {"pepper": "w"}}},
+        "client_secret, pepper is secret and would be shown",
+    ),
     "nothing_mounted": (
         {"synapse_data_mountpoint": "/nowhere", "synapse_data_directory": "/nowhere/a/b", "synapse_media_directory": "/nowhere/m"},
         "synapse_data_mountpoint: /nowhere/a/b and /nowhere/m must lie on a file system mounted at",
@@ -132,6 +136,14 @@ def synapses():
     for package in sorted(CACHE.glob("**/matrix_synapse-*.dist-info")):
         found.append((package.name.split("-")[1].removesuffix(".dist"), sys.executable, str(package.parent)))
     return found
+
+
+def test_every_version_of_the_packages_is_among_them():
+    found = {version for version, _python, _path in synapses()}
+    if not found:
+        pytest.skip("tests/double/prepare has not run")
+    package = json.loads((ROOT / "tests/double/packages/py311-matrix-synapse/package.json").read_text())
+    assert {package["version"], *(branch["version"] for branch in package["branches"].values())} <= found
 
 
 @pytest.fixture(scope="module")
