@@ -31,7 +31,8 @@ RELOAD_SETTLE = 0.5
 _VARIABLE = re.compile(r'[A-Za-z_][A-Za-z0-9_]*\Z')
 _SERVICE_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z')
 # sysrc writes the value raw between double quotes, where sh evaluates these; its awk eats backslashes; a newline ends the assignment.
-_NOT_CARRIED = re.compile(r'["$`\\\x00-\x1f\x7f]')
+# rc.subr starts a service that has a user of its own with "su -m", which runs root's csh, and that takes ! for its history.
+_NOT_CARRIED = re.compile(r'["$`\\!\x00-\x1f\x7f]')
 _TRUE = ('yes', 'true', 'on', '1')
 
 
@@ -61,8 +62,8 @@ def check_variable(name, value=''):
         raise RcError('%r cannot be the name of an rc.conf variable' % name)
     found = _NOT_CARRIED.search(value)
     if found:
-        raise RcError('the value of %s contains %r, which sysrc cannot write to rc.conf: no double quotes, dollar signs, backticks, '
-                      'backslashes or control characters' % (name, found.group(0)))
+        raise RcError('the value of %s contains %r, which rc.conf cannot carry to a service: no double quotes, dollar signs, backticks, '
+                      'backslashes, exclamation marks or control characters' % (name, found.group(0)))
 
 
 def run(argv):

@@ -120,7 +120,8 @@ class Pkg:
         found = {}
         for name in names:
             # pkg ends with 1 for a package it does not know, and for several names when one of them is unknown.
-            rc, out, dummy = self.run(query, "%v", name)
+            # rquery would update the catalogue, and ask whoever is not there about a newer release of the system.
+            rc, out, dummy = self.run(query, *(["-U"] if query == "rquery" else []), "%v", name)
             if rc == 0 and out.strip():
                 found[name] = out.split()[0]
         return found

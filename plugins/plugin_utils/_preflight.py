@@ -63,6 +63,11 @@ def _text(example: str) -> Variable:
     return Variable(_values.line, example)
 
 
+def _file(name: str) -> Variable:
+    # The playbooks are the collection's, so that a path relative to them is of no use.
+    return Variable(_values.line, '"{{ inventory_dir }}/files/%s"' % name)
+
+
 def _boolean(example: str = "true") -> Variable:
     return Variable(_values.boolean, example, empty=False)
 
@@ -108,30 +113,30 @@ VARIABLES: dict[str, Variable] = {
     "matrix_smtp_from": Variable(_values.mail, "matrix@example.com"),
     "matrix_max_upload_size": Variable(_values.size, "50M", empty=False),
     "matrix_accounts": Variable(_values.accounts, "[{name: admin, admin: true}]", secret=True, empty=False),
-    "matrix_smtp_ca_file": _text("files/mail-ca.pem"),
+    "matrix_smtp_ca_file": _file("mail-ca.pem"),
     "matrix_tls_mode": Variable(_values.choice("acme", "provided", "selfsigned", "none"), "acme", empty=False),
     "matrix_nossl": _boolean("false"),
     "matrix_trusted_proxies": Variable(_values.networks, '["10.0.0.10", "10.1.0.0/24"]', empty=False),
     "matrix_ssl_email": Variable(_values.ssl_mail, "admin@example.com"),
     "matrix_acme_directory": Variable(_values.url("https"), "https://acme.example.com/directory"),
-    "matrix_acme_ca_file": _text("files/acme-ca.pem"),
+    "matrix_acme_ca_file": _file("acme-ca.pem"),
     "matrix_acme_eab_kid": _text("the key identifier that the CA gave you"),
     "matrix_acme_eab_hmac_key": Variable(_values.secret, "the key that the CA gave you", secret=True),
     "matrix_extra_domains": Variable(_values.domains, "[matrix.example.com]", empty=False),
-    "matrix_tls_certificate": _text("files/example.com.pem"),
-    "matrix_tls_key": _text("files/example.com.key"),
+    "matrix_tls_certificate": _file("example.com.pem"),
+    "matrix_tls_key": _file("example.com.key"),
     "matrix_ldap_server": Variable(_values.ldap_servers, "ldap.example.com"),
     "matrix_ldap_port": _port("389"),
     "matrix_ldap_tls": Variable(_values.choice("starttls", "ldaps", "none"), "starttls", empty=False),
     "matrix_ldap_password": Variable(_values.secret, "a text in quotes", secret=True),
     "matrix_ldap_domain": Variable(_values.ldap_domain, "corp.example.com"),
-    "matrix_ldap_ca_file": _text("files/ldap-ca.pem"),
+    "matrix_ldap_ca_file": _file("ldap-ca.pem"),
     "matrix_control_user": _boolean("false"),
     "matrix_control_user_key": Variable(_values.ssh_keys, _KEY_EXAMPLE),
     "matrix_remote_log": Variable(_values.host, "10.0.0.20"),
     "matrix_remote_log_port": _port("514"),
     "matrix_remote_log_protocol": Variable(_values.choice("tcp", "tls"), "tls", empty=False),
-    "matrix_remote_log_ca_file": _text("files/log-ca.pem"),
+    "matrix_remote_log_ca_file": _file("log-ca.pem"),
     "matrix_alertmanager_url": Variable(_values.url("http", "https"), "http://10.0.0.20:9093"),
     "matrix_metrics_port": Variable(_values.port_or_off, "9109"),
     # Options of single parts; their roles say more about them, what stands here is what can be said better than by a type.
@@ -142,13 +147,13 @@ VARIABLES: dict[str, Variable] = {
     "matrix_ldap_proxy_port": _port("3890"),
     "matrix_ldap_filter": Variable(_values.word(r"\(.*\)", "is not in parentheses"), '"(objectClass=posixAccount)"', empty=False),
     "matrix_consul_acl_token": Variable(_values.secret, "a text in quotes", secret=True),
-    "matrix_consul_ca_file": _text("files/consul-ca.pem"),
-    "matrix_consul_certificate_file": _text("files/consul-agent.pem"),
-    "matrix_consul_key_file": _text("files/consul-agent.key"),
+    "matrix_consul_ca_file": _file("consul-ca.pem"),
+    "matrix_consul_certificate_file": _file("consul-agent.pem"),
+    "matrix_consul_key_file": _file("consul-agent.key"),
     "matrix_ldap_active_directory": _boolean("false"),
     "matrix_ldap_default_domain": Variable(_values.ldap_domain, "corp.example.com"),
-    "matrix_node_exporter_tls_certificate": _text("/mnt/matrixdata/tls/fullchain.pem"),
-    "matrix_node_exporter_tls_key": _text("/mnt/matrixdata/tls/privkey.pem"),
+    "matrix_node_exporter_tls_certificate": _text("/mnt/matrixdata/node_exporter/cert.pem"),
+    "matrix_node_exporter_tls_key": _text("/mnt/matrixdata/node_exporter/key.pem"),
 }
 _CA_FILES = tuple(name for name in VARIABLES if name.endswith("_ca_file"))
 _REQUIRED = ("matrix_domain", "matrix_ip", "matrix_alert_email")
@@ -521,6 +526,11 @@ def _ldap(server: _Server) -> None:
 def _control_user(server: _Server) -> None:
     if server["matrix_control_user"] and server.missing("matrix_control_user_key"):
         server.report("matrix_control_user_key", "is not set, but matrix_control_user is true; the account is entered with a key only")
+    port = server["matrix_control_user_port"] or 22
+    if server["matrix_control_user"] and server.network_type == "inherit" and str(port) == str(server.given.get("ansible_port", 22)):
+        # The more exact of two addresses gets the connections: the jail's sshd would shut everybody out of the machine.
+        problem = "%s is the port of the machine's own sshd, whose address the pot uses as well (matrix_pot_network_type: inherit)" % port
+        server.report("matrix_control_user_port", problem, "matrix_control_user_port: 2222")
 
 
 def _logs_and_metrics(server: _Server) -> None:

@@ -654,7 +654,7 @@ def test_the_examples_are_good(check, files, name):
     example = yaml.safe_load(_preflight.VARIABLES[name].example)
     if name in ("matrix_gossip_key", "matrix_control_user_key"):
         example = KEY if name == "matrix_gossip_key" else ssh_key()
-    if isinstance(example, str) and example.startswith("files/"):
+    if isinstance(example, str) and example.startswith("{{ inventory_dir }}/files/"):
         example = "good.key" if name in ("matrix_tls_key", "matrix_consul_key_file") else "good.pem"
     context = dict(TABLE[name][0])
     assert check({"matrix1": {**GOOD, **context, name: example}}) == []
@@ -670,6 +670,10 @@ def test_potlucks_texts_mean_what_they_say(check, word, truth):
 
 
 MORE = [
+    ({"matrix_control_user": True, "matrix_control_user_key": ssh_key(), "matrix_pot_network_type": "inherit"}, "matrix_control_user_port",
+     "22 is the port of the machine's own sshd"),
+    ({"matrix_control_user": True, "matrix_control_user_key": ssh_key(), "matrix_pot_network_type": "inherit", "ansible_port": 2222,
+      "matrix_control_user_port": "2222"}, "matrix_control_user_port", "2222 is the port of the machine's own sshd"),
     ({"matrix_pot_network_type": "private-bridge"}, "matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge"),
     ({"matrix_pot_network_type": "public-bridge", "matrix_ip": "2001:db8::5"}, "matrix_ip", "needs an IPv4 address"),
     ({"ansible_host": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the machine\'s own address'),

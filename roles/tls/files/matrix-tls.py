@@ -137,6 +137,9 @@ def write(path, text, mode):
     """Replace a file at once."""
     handle, name = tempfile.mkstemp(dir=os.path.dirname(path))
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        if os.geteuid() == 0:
+            # FreeBSD gives a new file its directory's group, which may be one that must not read keys.
+            os.fchown(handle, 0, 0)
         stream.write(text)
     os.chmod(name, mode)
     os.rename(name, path)

@@ -128,10 +128,12 @@ def fixture_controller(tmp_path_factory):
     """A directory with a playbook of the preflight check alone, and the files that the examples name."""
     directory = tmp_path_factory.mktemp("controller")
     write_certificate(directory / "files/example.com/fullchain.pem", directory / "files/example.com/privkey.pem", "example.com")
-    for name in ("ldap-ca", "log-ca", "mail-ca", "acme-ca"):
+    for name in ("ldap-ca", "log-ca", "mail-ca", "acme-ca", "consul-ca", "consul-agent"):
         write_certificate(directory / ("files/%s.pem" % name), directory / ("files/%s.key" % name), name)
-    (directory / "play.yml").write_text("- hosts: matrix\n  gather_facts: false\n  roles: [potluck.matrix.preflight]\n", encoding="utf-8")
-    (directory / "each.yml").write_text(
+    # Elsewhere, as the collection's playbooks are: what is relative to them would not be found.
+    (directory / "elsewhere").mkdir()
+    (directory / "elsewhere/play.yml").write_text("- hosts: matrix\n  gather_facts: false\n  roles: [potluck.matrix.preflight]\n", encoding="utf-8")
+    (directory / "elsewhere/each.yml").write_text(
         "- hosts: matrix\n  gather_facts: false\n  tasks:\n    - potluck.matrix.site_preflight: {hosts: ['{{ inventory_hostname }}']}\n", encoding="utf-8")
     return directory
 
@@ -145,8 +147,8 @@ def with_vault(text):
 def preflight(directory, inventory, playbook):
     path = directory / "inventory.yml"
     path.write_text(inventory, encoding="utf-8")
-    done = subprocess.run(["ansible-playbook", "-i", str(path), str(directory / playbook)], env=ENVIRONMENT, cwd=directory, capture_output=True, text=True,
-                          check=False, stdin=subprocess.DEVNULL)
+    command = ["ansible-playbook", "-i", str(path), str(directory / "elsewhere" / playbook)]
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=directory, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -229,7 +231,7 @@ def check_python(words):
 CHECKS = {"ansible-playbook": check_ansible_playbook, "pot": check_pot, "tests/double/double": check_double, "make": check_make,
           "ansible-galaxy": check_galaxy, "python": check_python}
 # Programs of the systems, with the arguments that are looked at nowhere else.
-PLAIN = {"ansible", "ansible-vault", "consul", "install", "jexec", "jls", "mv", "zfs", "service"}
+PLAIN = {"ansible", "ansible-vault", "cd", "curl", "echo", "exit", "install", "jexec", "jls", "mv", "rm", "sed", "service", "umask", "vi", "zfs"}
 
 
 @pytest.mark.parametrize("text", named(blocks("console")))
@@ -329,11 +331,18 @@ def test_the_playbook_table_has_every_playbook():
     assert sorted(rows) == PLAYBOOKS
 
 
-def test_role_pages_are_what_the_generator_writes():
+def test_generated_pages_are_what_the_generator_writes():
     generated = load(TOP / "docs/generate.py").pages()
-    assert sorted(generated) == sorted(TOP.glob("docs/roles/*.md"))
+    assert sorted(generated) == sorted([TOP / "docs/variables.md", *TOP.glob("docs/roles/*.md")])
     for path, text in generated.items():
         assert path.read_text(encoding="utf-8") == text, "%s: run python docs/generate.py" % path.name
+
+
+def test_the_page_of_all_variables_has_all():
+    rows = re.findall(r"^\| `(matrix_\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", (TOP / "docs/variables.md").read_text(encoding="utf-8"), re.MULTILINE)
+    defaults = {name for path in TOP.glob("roles/*/defaults/main.yml") for name in re.findall(r"(?<!\w)matrix_\w+", path.read_text(encoding="utf-8"))}
+    playbooks = {name for path in TOP.glob("playbooks/*.yml") for name in re.findall(r"(?<!\w)matrix_\w+", path.read_text(encoding="utf-8"))}
+    assert [row[0] for row in rows] == sorted(set(_preflight.VARIABLES) | defaults | playbooks)
 
 
 # -- ansible-doc

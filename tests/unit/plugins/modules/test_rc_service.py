@@ -191,8 +191,8 @@ def test_rc_conf_d_that_wins_is_an_error(module, machine):
 
 def test_names_with_a_hyphen(module, machine):
     machine.set(services={'syslog-ng': {}})
-    module(name='syslog-ng', enabled=True)
-    module(name='syslog-ng', enabled=True, rcvar='other_enable', check=True)
+    assert module(name='syslog-ng', enabled=True)['actions'] == ['set syslog_ng_enable']
+    assert module(name='syslog-ng', enabled=True, rcvar='other_enable', check=True)['actions'] == ['set other_enable']
     assert machine.conf == {'syslog_ng_enable': 'YES'}
 
 
