@@ -164,8 +164,15 @@ class Deployment:
         run(*self.command(name, *arguments), env=self.environment(), cwd=TOP)
 
     def stop(self):
-        """Remove everything that was started, and the place."""
-        for kind in KINDS:
-            self.tell(kind, "stop")
-        run(DOUBLE, "stop", self.machine)
+        """Remove everything that was started, and the place. What cannot be stopped keeps nothing else running."""
+        commands = [[NEIGHBOURS / kind, "stop", "--name", self.neighbours_name] for kind in KINDS] + [[DOUBLE, "stop", self.machine]]
+        problems = []
+        for command in commands:
+            try:
+                output(*command)
+            except subprocess.CalledProcessError as error:
+                problems.append("%s: %s" % (" ".join(map(str, command)), error.stderr.strip() or error))
+        if problems:
+            # With the place, since what still runs has its secrets.
+            raise RuntimeError("; ".join(problems))
         shutil.rmtree(self.place, ignore_errors=True)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -48,4 +49,4 @@ def test_expiring_expired_resolved(site, certificate):
 
 
 def test_it_runs_daily(site):
-    assert "matrix-tls watch" in site.jail_run("cat /etc/cron.d/matrix-tls")
+    assert re.search(r"^\d+ 12 \* \* \* root /usr/local/libexec/matrix-tls watch$", site.jail_run("cat /etc/cron.d/matrix-tls"), re.MULTILINE)

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
+
+import pytest
 
 from .conftest import fetch, output, wait_for
 
@@ -48,7 +51,7 @@ def test_the_token_is_the_agents_own(site):
     script = "consul members -http-addr=unix:///var/run/consul/http.sock -token=%s"
     assert site.machine in site.jail_run(script % site.secrets["consul"])
     assert "ACL not found" in site.jail_run(script % uuid.uuid4() + " 2>&1", check=False)
-    assert site.jail_run("ls -l /usr/local/etc/consul.d/acl-token").startswith("-rw-r----- ")
+    assert site.jail_run("ls -l /usr/local/etc/consul.d/agent.json").startswith("-rw-r----- ")
 
 
 def test_the_interface_is_not_reachable_from_outside(site):
@@ -56,16 +59,20 @@ def test_the_interface_is_not_reachable_from_outside(site):
     assert ":443 " in listening
     for port in (8500, 8501, 8502, 8600):
         assert ":%d " % port not in listening
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((site.jail, port), timeout=5).close()
 
 
 def test_the_agent_leaves_with_its_pot_and_a_new_pot_is_the_same_node_and_the_same_ssh_host(site):
     node = site.consul_agent("self")["Config"]["NodeID"]
     host_key = output("ssh-keyscan", "-t", "ed25519", site.jail)
     assert host_key
-    site.machine_run("pot stop %s" % site.machine)
-    wait_for(lambda: member(site) in (3, None), 30, "the agent left")
-    site.machine_run("pot destroy -Fp %s" % site.machine)
-    done = site.ansible("site")
+    try:
+        site.machine_run("pot stop %s" % site.machine)
+        wait_for(lambda: member(site) in (3, None), 30, "the agent left")
+        site.machine_run("pot destroy -Fp %s" % site.machine)
+    finally:
+        done = site.ansible("site")
     assert done.code == 0, done.output[-4000:]
     site.settle()
     assert site.consul_agent("self")["Config"]["NodeID"] == node

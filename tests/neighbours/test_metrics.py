@@ -46,7 +46,8 @@ def test_the_certificate_metric_is_what_openssl_says(site):
     ends = site.jail_run("openssl x509 -noout -enddate -in %s" % CHAIN).strip().removeprefix("notAfter=")
     seconds = site.jail_run("date -j -u -f '%%b %%d %%T %%Y %%Z' '%s' +%%s" % ends)
     assert float(shown.group(1)) == float(seconds)
-    assert "matrix-certificate-metric" in site.jail_run("cat /etc/cron.d/matrix-certificate-metric")
+    line = r"^\*/10 \* \* \* \* root /usr/local/bin/matrix-certificate-metric$"
+    assert re.search(line, site.jail_run("cat /etc/cron.d/matrix-certificate-metric"), re.MULTILINE)
 
 
 def test_the_password_is_hashed_the_same_every_time(site):

@@ -14,6 +14,8 @@ SEARCH = r"""
 import json, os, stat, sys
 words, found = json.load(sys.stdin), {}
 for top in sys.argv[1:]:
+    # Where nothing is, nothing would be found.
+    assert os.path.isdir(top), top
     for parent, directories, files in os.walk(top):
         directories[:] = [name for name in directories if os.path.join(parent, name) not in ("/proc", "/dev", "/.double")]
         for name in files:

@@ -20,8 +20,8 @@ AGENT = "/usr/local/etc/consul.d/agent.json"
 
 @contextlib.contextmanager
 def stopped(site, service):
-    site.service(service, "onestop")
     try:
+        site.service(service, "onestop")
         yield {}
     finally:
         site.service(service, "onestart")
@@ -57,18 +57,20 @@ def variables(**wrong):
 
 @contextlib.contextmanager
 def expired_certificate(site):
-    with site.other_certificate() as put:
-        # It vouches for itself, so that only its date is wrong.
-        (site.place / "expired.pem").write_text(put(-1))
+    try:
+        with site.other_certificate() as put:
+            # It vouches for itself, so that only its date is wrong.
+            (site.place / "expired.pem").write_text(put(-1))
+            site.service("nginx", "reload")
+            yield {"matrix_verify_ca_file": str(site.place / "expired.pem")}
+    finally:
         site.service("nginx", "reload")
-        yield {"matrix_verify_ca_file": str(site.place / "expired.pem")}
-    site.service("nginx", "reload")
 
 
 @contextlib.contextmanager
 def pot_down(site):
-    site.machine_run("pot stop %s" % site.machine)
     try:
+        site.machine_run("pot stop %s" % site.machine)
         yield {}
     finally:
         site.machine_run("pot start %s >/dev/null 2>&1" % site.machine)
@@ -79,9 +81,9 @@ def mount_gone(site):
     """As after a restore of the machine that forgot the mount: pot stopped, mount taken out, pot started."""
     pot = site.machine
     configuration = "/opt/pot/jails/%s/conf/fscomp.conf" % pot
-    change = "cp -p %s /root/fscomp.conf; grep -v ' /mnt$' /root/fscomp.conf > %s" % (configuration, configuration)
-    site.machine_run("pot stop %s; %s; pot start %s >/dev/null 2>&1" % (pot, change, pot))
+    site.machine_run("cp -p %s /root/fscomp.conf" % configuration)
     try:
+        site.machine_run("pot stop %s; grep -v ' /mnt$' /root/fscomp.conf > %s; pot start %s >/dev/null 2>&1" % (pot, configuration, pot))
         yield {}
     finally:
         site.machine_run("pot stop %s; cat /root/fscomp.conf > %s; pot start %s >/dev/null 2>&1" % (pot, configuration, pot))

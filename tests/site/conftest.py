@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -116,6 +117,15 @@ class Site(Deployment):
             pytest.fail("exit code %d, %d changes, wanted %s\n%s" % (outcome.code, outcome.changed, changed, outcome))
         return outcome
 
+    @contextlib.contextmanager
+    def way_back(self, *arguments):
+        """Whatever goes wrong in here, the tests that follow find the homeserver as it was, as far as a run can make it so."""
+        try:
+            yield
+        except (Exception, pytest.fail.Exception):
+            self.play(*arguments)
+            raise
+
     # --- looking ---
 
     def look(self):
@@ -190,6 +200,8 @@ class Life:
 def bare(tmp_path_factory):
     """The machine as its installer left it, and the CA."""
     site = Site(tmp_path_factory.mktemp("site"))
+    # What a session that was killed left.
+    site.stop()
     try:
         site.start()
         yield site

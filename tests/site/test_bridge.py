@@ -25,8 +25,8 @@ class Bridge(Site):
     """Clients and the CA know the machine's address, and only the Consul server has a way to the pot's own."""
 
     def __init__(self, place):
-        super().__init__(place, name="bridge1", machine="10.199.0.85", neighbours="10.199.0.25", domain="bridge.test", jail="10.199.0.85")
-        self.consul = ["10.199.0.26"]
+        super().__init__(place, name="bridge1", machine="10.199.0.85", neighbours="10.199.0.13", domain="bridge.test", jail="10.199.0.85")
+        self.consul = ["10.199.0.14"]
 
     def start(self):
         super().start()
@@ -75,6 +75,7 @@ class Bridge(Site):
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory):
     bridge = Bridge(tmp_path_factory.mktemp("bridge"))
+    bridge.stop()
     try:
         bridge.start()
         bridge.succeed()
@@ -107,11 +108,13 @@ def test_consul_servers_that_want_a_certificate_refuse_an_agent_without(bridge):
 
 
 def test_verify_names_the_resolver(bridge):
-    bridge.inside("service", "local_unbound", "stop", pot=bridge.machine)
-    outcome = bridge.play("-e", "verify_attempts=1", playbook="verify")
-    assert outcome.code != 0
-    assert "The local resolver runs: no" in outcome.words and "matrix_consul_dns" in outcome.words
-    bridge.inside("service", "local_unbound", "start", pot=bridge.machine)
+    try:
+        bridge.inside("service", "local_unbound", "stop", pot=bridge.machine)
+        outcome = bridge.play("-e", "verify_attempts=1", playbook="verify")
+        assert outcome.code != 0
+        assert "The local resolver runs: no" in outcome.words and "matrix_consul_dns" in outcome.words
+    finally:
+        bridge.inside("service", "local_unbound", "start", pot=bridge.machine)
 
 
 def test_a_reboot_brings_it_all_back(bridge):

@@ -62,22 +62,33 @@ def descendants(pid):
 @pytest.fixture(scope="module")
 def undisturbed(site, life):
     """(when each task of a run began that makes the pot anew, in seconds; the state after it)."""
-    destroy(site)
-    began = time.monotonic()
-    process, path = site.begin()
-    moments = []
-    while process.poll() is None:
-        count = path.read_text(encoding="utf-8").count("\nTASK [")
-        moments += [time.monotonic() - began] * (count - len(moments))
-        time.sleep(0.02)
-    assert process.returncode == 0, path.read_text(encoding="utf-8")
-    site.succeed(changed=0)
-    return moments, state(site)
+    with site.way_back():
+        destroy(site)
+        began = time.monotonic()
+        process, path = site.begin()
+        moments = []
+        while process.poll() is None:
+            count = path.read_text(encoding="utf-8").count("\nTASK [")
+            moments += [time.monotonic() - began] * (count - len(moments))
+            time.sleep(0.02)
+        assert process.returncode == 0, path.read_text(encoding="utf-8")
+        site.succeed(changed=0)
+        return moments, state(site)
 
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_the_next_run_completes(site, life, undisturbed, number):
     moments, wanted = undisturbed
+    with site.way_back():
+        kill_a_run(site, moments, number)
+        site.succeed()
+        life.goes_on()
+        site.succeed(changed=0)
+        assert site.differences(wanted, state(site)) == {}
+
+
+def kill_a_run(site, moments, number):
+    """Begin to make the pot anew and kill that, at the moment of that number."""
     destroy(site)
     # Told by the task and the time since it began, and over when the next one begins: this run may be much faster than the undisturbed one was.
     moment = moments[-1] * (number + 0.5) / KILLS
@@ -98,8 +109,3 @@ def test_the_next_run_completes(site, life, undisturbed, number):
     print("\nkilled after %.1f of %.1f s in: %s" % (moment, moments[-1], killed))
     if number % 2:
         site.disconnect()
-
-    site.succeed()
-    life.goes_on()
-    site.succeed(changed=0)
-    assert site.differences(wanted, state(site)) == {}

@@ -31,6 +31,14 @@ def works(client, site):
 def test_provided_selfsigned_none_and_back(site, life, provided):
     ca, certificate, key = provided
     variables = {"matrix_tls_mode": "provided", "matrix_tls_certificate": certificate, "matrix_tls_key": key, "matrix_verify_ca_file": ca}
+    with site.way_back(*ROLES):
+        all_modes(site, ca, key, variables)
+    site.succeed(*ROLES)
+    life.goes_on()
+    site.succeed(changed=0)
+
+
+def all_modes(site, ca, key, variables):
     outcome = site.succeed("--diff", *ROLES, **variables)
     with open(key, encoding="ascii") as stream:
         assert stream.read().splitlines()[1] not in outcome.output
@@ -48,7 +56,3 @@ def test_provided_selfsigned_none_and_back(site, life, provided):
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((site.jail, port), timeout=5)
     site.succeed(*ROLES, matrix_nossl=True, matrix_verify_ca_file="", changed=0)
-
-    site.succeed(*ROLES)
-    life.goes_on()
-    site.succeed(changed=0)

@@ -16,6 +16,7 @@ from conftest import Site
 from deployment import TOP, Deployment
 from matrix_client import Homeserver
 
+LATEST = "http://pkg.example.test/FreeBSD:13:amd64/latest"
 # Inventory name: (machine, address of the jail).
 SERVERS = {"one": ("site2", "10.199.0.181"), "two": ("site2", "10.199.0.182"), "three": ("site3", "10.199.0.183")}
 
@@ -25,6 +26,7 @@ class Three(Site):
 
     def __init__(self, place):
         super().__init__(place / "a", "site2", "10.199.0.81")
+        self.registration = None
         self.other = Deployment(place / "b", self.domain, ("site3", "10.199.0.82"), "", ("site3", self.address), [])
 
     def start(self):
@@ -32,6 +34,7 @@ class Three(Site):
             deployment.start_machine()
         self.usual = {"matrix_control_user": False, "matrix_tls_mode": "selfsigned"}
         self.servers = dict(SERVERS)
+        self.special = {}
 
     def stop(self):
         self.other.stop()
@@ -45,6 +48,7 @@ class Three(Site):
             hosts[name] = {
                 **deployment.server, "matrix_domain": name + ".test", "matrix_ip": jail, "matrix_dataset": "zroot/" + name,
                 "matrix_alert_email": "admin@%s.test" % name, "matrix_accounts": self.server["matrix_accounts"],
+                **self.special.get(name, {}),
             }
         self.inventory.write_text(json.dumps({"matrix": {"hosts": hosts}}), encoding="utf-8")
 
@@ -65,17 +69,18 @@ class Three(Site):
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     three = Three(tmp_path_factory.mktemp("three"))
+    three.stop()
     try:
         three.start()
+        three.succeed()
+        three.registration = three.succeed(playbook="accounts", changed=3)
         yield three
     finally:
         three.stop()
 
 
 def test_three_servers_in_one_run(three):
-    three.succeed()
-    outcome = three.succeed(playbook="accounts", changed=3)
-    assert outcome.recap.keys() == SERVERS.keys()
+    assert three.registration.recap.keys() == SERVERS.keys()
     keys = set()
     for name in SERVERS:
         client = three.server_client(name)
@@ -122,3 +127,20 @@ def test_a_server_moves_to_the_other_machine(three):
     assert client.download(file) == content
     three.succeed(changed=0)
     assert three.other.inside("jls", "name").stdout.split() == []
+
+
+def test_one_of_several_that_fails_in_an_upgrade_leaves_all_of_them_running(three):
+    three.special = {"one": {"matrix_certificate_warning_days": 9999}}
+    outcome = three.play("-e", "matrix_serial=3", playbook="upgrade", matrix_pkg_repository_url=LATEST)
+    three.special = {}
+    assert outcome.code != 0 and outcome.recap["one"]["failed"]
+    # As Ansible prints a message: with the quotes in it escaped.
+    assert "one failed at" in outcome.words and "Certificate will expire" in outcome.words, str(outcome)[-5000:]
+    for name in ("two", "three"):
+        assert not outcome.recap[name]["failed"] or name + " was not finished, since another server failed" in outcome.words
+    backs = re.findall(r"zfs list -H -o name -t snapshot -r zroot/(\w+) zroot/pot/jails/(\w+) \| grep '@upgrade-\w+\$'", str(outcome))
+    assert backs and all(dataset == pot for dataset, pot in backs), str(outcome)[-5000:]
+    for name in SERVERS:
+        assert three.server_client(name).call("GET", "/_matrix/federation/v1/version").json()["server"]["version"] == "1.163.2", name
+    three.succeed(matrix_pkg_repository_url=LATEST)
+    three.succeed(matrix_pkg_repository_url=LATEST, changed=0)

@@ -39,6 +39,7 @@ def test_an_upgrade_has_a_way_back(site, life):
 
 
 def test_an_upgrade_in_place(site, life):
+    assert version(site) == "1.135.0"
     site.succeed(playbook="upgrade", matrix_pkg_repository_url=LATEST)
     assert version(site) == "1.163.2"
     life.goes_on()

@@ -41,7 +41,12 @@ class Lab:
         self.names = {machine: "image-%d-%s" % (os.getpid(), machine) for machine in ("builder", "machine")}
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / "key")], check=True)
         key = str(directory / "key.pub")
-        self.addresses = {machine: self.double("start", name, "--ssh-key", key).split()[-1] for machine, name in self.names.items()}
+        try:
+            self.addresses = {machine: self.double("start", name, "--ssh-key", key).split()[-1] for machine, name in self.names.items()}
+        except BaseException:
+            # Nobody else knows the one that runs when the other one does not start.
+            self.stop()
+            raise
         base, last = self.addresses["machine"].rsplit(".", 1)
         self.ip = "%s.%d" % (base, int(last) % 50 + 200)
 

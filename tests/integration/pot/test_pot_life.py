@@ -256,6 +256,7 @@ def test_run_killed_while_it_creates(machine, name):
     while not machine.sh(marker) and process.poll() is None and time.time() < deadline:
         time.sleep(0.05)
     pids = machine.sh("ps -axww -o pid,command | awk '/AnsiballZ_pot|ansible_pot_payload|pot create/ && !/awk/ {print $1}'").split()
+    assert pids and machine.sh(marker) == "yes\n", "there is nothing to kill any more"
     machine.sh("kill -9 %s" % " ".join(pids), check=False)
     process.send_signal(signal.SIGKILL)
     process.communicate()
