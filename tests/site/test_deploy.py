@@ -98,6 +98,17 @@ def test_a_destroyed_pot_comes_back_with_everything(site, life):
     site.succeed(changed=0)
 
 
+def test_a_package_put_in_the_place_of_a_running_synapse_s(site, life):
+    """As when packages move to another Python: the rc script that knew the process is gone."""
+    before = site.pid("matrix-synapse/homeserver.pid")
+    site.inside("pkg", "delete", "-fy", "py311-matrix-synapse", pot=site.machine)
+    site.succeed()
+    assert site.pid("matrix-synapse/homeserver.pid") != before
+    assert site.inside("ps", "-p", before, pot=site.machine, check=False).returncode == 1
+    life.goes_on()
+    site.succeed(changed=0)
+
+
 @pytest.mark.parametrize("verb", ["reboot", "crash"])
 def test_it_answers_again_without_ansible(site, life, verb):
     if verb == "crash":

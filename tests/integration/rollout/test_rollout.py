@@ -117,6 +117,23 @@ def test_a_change_that_needs_a_restart_restarts_that_pot_only(lab):
     succeeded(lab.play(), changed=0)
 
 
+def test_limits_that_are_taken_out_are_none_and_an_ipv6_address_is_one(lab):
+    del lab.servers["one"]["pot_jail_limits"]
+    ipv4, ipv6 = lab.servers["one"]["matrix_ip"], "fd00:199::5"
+    lab.servers["one"]["matrix_ip"] = ipv6
+    try:
+        assert succeeded(lab.play(), changed=1).recap["one"]["changed"] == 1
+        configuration = lab.run("a", "cat /opt/pot/jails/one/conf/pot.conf")
+        assert "pot.rss" not in configuration and "pot.stack=ipv6" in configuration
+        assert lab.run("a", "jls -j one ip6.addr").strip() == ipv6
+        succeeded(lab.play(), changed=0)
+    finally:
+        lab.servers["one"]["matrix_ip"] = ipv4
+        succeeded(lab.play())
+    assert lab.run("a", "jls -j one ip4.addr").strip() == ipv4
+    succeeded(lab.play(), changed=0)
+
+
 def test_a_destroyed_pot_comes_back_with_its_data(lab):
     lab.run("a", "pot destroy -Fp one")
     assert lab.run("a", "cat /mnt/one/written-in-the-pot").strip() == "one"
