@@ -106,6 +106,8 @@ PARAMETERS = {
     "matrix_dataset_properties": ({"compression": "lz4"}, {DATASET}, set()),
     "matrix_pot_mounts": ([{"source": "/usr/share", "target": "/media", "read_only": True}], {POT}, set()),
 }
+# What changes with them is different when others change as well.
+APART = {"matrix_ip", "matrix_nossl", "matrix_control_user", "matrix_pot_mounts"}
 # Variable: why the walk leaves it out, and where it is tested instead.
 EXEMPT = {
     "matrix_domain": "a homeserver cannot be renamed: tests/neighbours/test_changes.py",
@@ -164,12 +166,30 @@ def services_of(change):
     return {service for (role, word), service in SERVICES.items() if role == change["role"] and word in change["task"]}
 
 
-def would_change(site, name, value):
-    """(files, services, exit code and output) of a run in check mode with another value of one parameter."""
+def expected(names):
+    """(files, services) that some parameters concern together."""
+    return tuple(set().union(*(PARAMETERS[name][place] for name in names)) for place in (1, 2))
+
+
+def companies(alone):
+    """The parameters, each by itself or with one other that concerns different files and services; of those, a run must change exactly both's."""
+    left = list(PARAMETERS)
+    while left:
+        first = left.pop(0)
+        both = PARAMETERS[first][1] | PARAMETERS[first][2]
+        other = None if alone or first in APART else next(
+            (name for name in left if name not in APART and not both & (PARAMETERS[name][1] | PARAMETERS[name][2])), None)
+        if other:
+            left.remove(other)
+        yield (first, other) if other else (first,)
+
+
+def would_change(site, names):
+    """(files, services, exit code and output) of a run in check mode with other values of some parameters."""
     with tempfile.TemporaryDirectory() as directory:
         extra, changes = Path(directory, "extra.json"), Path(directory, "changes")
-        more = {"matrix_registration_verification": "token"} if name == "matrix_registration_enable" else {}
-        extra.write_text(json.dumps({name: value, **more}), encoding="utf-8")
+        more = {"matrix_registration_verification": "token"} if "matrix_registration_enable" in names else {}
+        extra.write_text(json.dumps({**{name: PARAMETERS[name][0] for name in names}, **more}), encoding="utf-8")
         done = subprocess.run(
             site.command("site", "--check", "--skip-tags", "verify,bootstrap", "-e", "@%s" % extra), cwd=TOP, capture_output=True, text=True, check=False,
             stdin=subprocess.DEVNULL, env=site.environment(ANSIBLE_CALLBACK_PLUGINS=str(TOP / "tests/callback"), ANSIBLE_CALLBACKS_ENABLED="list_changes",
@@ -180,7 +200,9 @@ def would_change(site, name, value):
     return files, services, (done.returncode, lines, done.stdout[-3000:] + done.stderr[-500:])
 
 
-def would_change_all(site, names, workers=2):
-    """would_change of many parameters, some of them at once: they only look."""
+def would_change_all(site, alone, workers=2):
+    """{parameter: (what was expected, would_change)}, some runs at once: they only look."""
+    groups = list(companies(alone))
     with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(names, pool.map(lambda name: would_change(site, name, PARAMETERS[name][0]), names)))
+        done = pool.map(lambda names: would_change(site, names), groups)
+        return {name: (expected(names), changes) for names, changes in zip(groups, done) for name in names}
