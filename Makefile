@@ -10,11 +10,11 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: demo demo-stop test lint venv system double-packages clean
 
 demo: venv double-packages
-	tests/demo/demo start
+	tests/tools/demo start
 
 # Without the virtual environment no demo was ever started.
 demo-stop:
-	test ! -e $(VENV)/.installed || tests/demo/demo stop
+	test ! -e $(VENV)/.installed || tests/tools/demo stop
 
 test: venv double-packages
 	tests/run all
@@ -25,7 +25,7 @@ lint: venv
 venv: system $(VENV)/.installed .ansible/collections/ansible_collections/potluck/matrix
 
 system:
-	tests/system-packages
+	tests/tools/system-packages
 
 $(VENV)/.installed: tests/requirements.txt
 	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)

@@ -10,10 +10,11 @@ short_description: Check and normalise the Consul servers to join
 author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 description:
-  - Takes Potluck's comma text or a list and returns the list of servers, addresses in their shortest form and host names in lower
-    case, in the given order.
-  - Refused, with the number of the item and what is wrong with it, are duplicates (also two spellings of one address), blanks,
-    empty items, ports, schemes, brackets, prefix lengths, and whatever is neither an IPv4 or IPv6 address nor a host name.
+  - Takes Potluck's comma text or a list and returns the list of servers, addresses in their shortest form and host
+    names in lower case, in the given order.
+  - Refused, with the number of the item and what is wrong with it, are duplicates (also two spellings of one address),
+    blanks, empty items, ports, schemes, brackets, prefix lengths, and whatever is neither an IPv4 or IPv6 address nor a
+    host name.
   - No server at all is an error as well; whether Consul is on has to be asked before.
 options:
   _input:
@@ -31,7 +32,9 @@ EXAMPLES = r"""
 
 - name: A list, normalised
   ansible.builtin.assert:
-    that: "['2001:DB8:0::1', 'Consul.Example.com.'] | potluck.matrix.consul_servers == ['2001:db8::1', 'consul.example.com']"
+    that: >-
+      ['2001:DB8:0::1', 'Consul.Example.com.'] | potluck.matrix.consul_servers
+      == ['2001:db8::1', 'consul.example.com']
 """
 
 RETURN = r"""
@@ -42,8 +45,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._consul import servers
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.consul import servers
 
 
 def consul_servers_filter(value):

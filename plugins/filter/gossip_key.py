@@ -34,8 +34,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._consul import gossip_key
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.consul import gossip_key
 
 
 def gossip_key_filter(value):

@@ -11,12 +11,13 @@ author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 positional: prefix
 description:
-  - Turns a domain of any number of labels into the distinguished name of the directory's base, escaped as RFC 4514 asks.
+  - Turns a domain of any number of labels into the distinguished name of the directory's base, escaped as RFC 4514
+    asks.
   - The labels come back in lower case, for LDAP compares them without regard to case.
   - A Unicode domain becomes its A-labels (C(xn--…)), since the attribute C(dc) holds ASCII only; the four letters that
     different versions of IDNA treat differently (such as V(ß)) are refused, write their label in the C(xn--) form.
-  - Surrounding blanks and one trailing dot are dropped. A blank inside, an empty label, a label of more than 63 or a domain of
-    more than 253 characters is refused.
+  - Surrounding blanks and one trailing dot are dropped. A blank inside, an empty label, a label of more than 63 or a
+    domain of more than 253 characters is refused.
   - Underscores are allowed, because Active Directory domains have them.
 options:
   _input:
@@ -26,10 +27,11 @@ options:
     required: true
   prefix:
     description:
-      - What to put in front of the base, as one text such as V(ou=People), or a list of such texts, most specific first.
+      - What to put in front of the base, as one text such as V(ou=People), or a list of such texts, most specific
+        first.
       - Each value is plain text; the filter escapes it. Blanks around it are dropped.
-      - A single text that looks like several parts, such as V(cn=staff,ou=People), is refused, for it could mean two things; a list
-        item is always one part.
+      - A single text that looks like several parts, such as V(cn=staff,ou=People), is refused, for it could mean two
+        things; a list item is always one part.
     type: raw
     required: false
 notes:
@@ -51,7 +53,9 @@ EXAMPLES = r"""
 
 - name: Several parts in front, one with a comma in its value
   ansible.builtin.assert:
-    that: "'example.com' | potluck.matrix.ldap_dn(prefix=['cn=Smith, Jo', 'ou=People']) == 'cn=Smith\\, Jo,ou=People,dc=example,dc=com'"
+    that: >-
+      'example.com' | potluck.matrix.ldap_dn(prefix=['cn=Smith, Jo', 'ou=People'])
+      == 'cn=Smith\, Jo,ou=People,dc=example,dc=com'
 """
 
 RETURN = r"""
@@ -61,8 +65,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._ldap_domain import dn
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.ldap import dn
 
 
 def ldap_dn_filter(value, prefix=None):

@@ -14,8 +14,8 @@ description:
   - The labels come back in lower case, for LDAP compares them without regard to case.
   - A Unicode domain becomes its A-labels (C(xn--…)), since the attribute C(dc) holds ASCII only; the four letters that
     different versions of IDNA treat differently (such as V(ß)) are refused, write their label in the C(xn--) form.
-  - Surrounding blanks and one trailing dot are dropped. A blank inside, an empty label, a label of more than 63 or a domain of
-    more than 253 characters is refused.
+  - Surrounding blanks and one trailing dot are dropped. A blank inside, an empty label, a label of more than 63 or a
+    domain of more than 253 characters is refused.
   - Underscores are allowed, because Active Directory domains have them.
 options:
   _input:
@@ -47,8 +47,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._ldap_domain import domain_parts
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.ldap import domain_parts
 
 
 def ldap_domain_parts_filter(value):

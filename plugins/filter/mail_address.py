@@ -10,7 +10,8 @@ short_description: Check a mail address
 author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 description:
-  - Returns one plain mail address, its domain in lower case and as A-labels (C(xn--…)); the part before the C(@) stays as it is.
+  - Returns one plain mail address, its domain in lower case and as A-labels (C(xn--…)); the part before the C(@) stays
+    as it is.
   - Refused are display names, lists, quoted local parts, addresses in brackets and domains of one label.
 options:
   _input:
@@ -34,8 +35,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._mail import address
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.mail import address
 
 
 def mail_address_filter(value):

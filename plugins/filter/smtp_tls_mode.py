@@ -40,8 +40,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
-from ansible_collections.potluck.matrix.plugins.module_utils._mail import tls_mode
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.mail import tls_mode
 
 
 def smtp_tls_mode_filter(value):

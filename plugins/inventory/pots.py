@@ -6,20 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: pots
-short_description: The pots of FreeBSD machines as inventory hosts
+short_description: The pots of FreeBSD hosts as inventory hosts
 version_added: 0.1.0
 author:
   - potluck.matrix contributors (@potluck)
 description:
-  - Looks at one or more FreeBSD machines over the connection that reaches them, and makes each of their pots an inventory host
-    that is entered with P(potluck.matrix.pot#connection).
-  - Nothing but C(/bin/sh), C(jls) and pot's configuration is needed on a machine, no Python.
+  - Looks at one or more FreeBSD hosts over the connection that reaches them, and makes each of their pots an
+    inventory host that is entered with P(potluck.matrix.pot#connection).
+  - Nothing but C(/bin/sh), C(jls) and pot's configuration is needed on a host, no Python.
   - The file's name must end in C(pots.yml) or C(pots.yaml).
-  - Values of a pot's environment never leave the machine.
-  - Each host has the variables C(ansible_connection), C(ansible_pot_name), those of its machine, and C(pot), a dictionary with the
-    keys C(name), C(machine), C(state), C(jid), C(type), C(base), C(hostname), C(network_type), C(ip), C(bridge), C(ports),
-    C(attributes) and C(start_at_boot).
-  - Each host is in the group C(pots).
+  - Values of a pot's environment never leave the host.
+  - Each pot has the variables C(ansible_connection), C(ansible_pot_name), those of its FreeBSD host, and C(pot), a
+    dictionary with the keys C(name), C(machine) (the FreeBSD host), C(state), C(jid), C(type), C(base), C(hostname),
+    C(network_type), C(ip), C(bridge), C(ports), C(attributes) and C(start_at_boot).
+  - Each pot is in the group C(pots).
 extends_documentation_fragment:
   - ansible.builtin.constructed
 options:
@@ -30,12 +30,12 @@ options:
     choices: [potluck.matrix.pots]
   machines:
     description:
-      - The machines to look at. The key is the address (C(ansible_host) unless given), the value a dictionary of variables for the
-        connection, for example C(ansible_user), which every pot of the machine gets as well.
+      - The FreeBSD hosts to look at. The key is the address (C(ansible_host) unless given), the value a dictionary of
+        variables for the connection, for example C(ansible_user). Every pot of the host gets them as well.
     type: dict
     required: true
   connection:
-    description: Connection plugin that reaches the machines.
+    description: Connection plugin that reaches the hosts.
     type: str
     default: ssh
   privilege_command:
@@ -55,7 +55,7 @@ options:
     type: bool
     default: false
   qualified:
-    description: Name the hosts C(POT.MACHINE) instead of C(POT), for machines that have pots of the same name.
+    description: Name the pots C(POT.HOST) instead of C(POT), for hosts that have pots of the same name.
     type: bool
     default: false
 seealso:
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-# All running pots of two machines, those started at boot in a group of their own
+# All running pots of two hosts, those started at boot in a group of their own
 plugin: potluck.matrix.pots
 machines:
   machine1.example.net:
@@ -86,18 +86,20 @@ from ansible.module_utils.common.text.converters import to_bytes, to_text
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.plugins.loader import connection_loader
-
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.tables import parse_jls
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf, view
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.settings import SOURCING
 
 # Each line of a file is prefixed, so that nothing in a file can pass for the frame around it.
-SCRIPT = r"""
+SCRIPT = (
+    r"""
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin:/usr/local/bin
 pot=`command -v pot` || { echo "pot is not installed" >&2; exit 3; }
 prefix=`dirname "$pot"`/..
-for f in "$prefix/etc/pot/pot.default.conf" "$prefix/etc/pot/pot.conf"; do
-    if [ -r "$f" ]; then . "$f"; fi
-done
-jails=${POT_FS_ROOT:-/opt/pot}/jails
+"""
+    + SOURCING
+    + r"""
+jails=$POT_FS_ROOT/jails
 ls "$jails" > /dev/null || exit 3
 # jls shows a jail's path without symbolic links.
 echo "root $jails"
@@ -112,11 +114,15 @@ done
 echo jls
 jls -q jid name host.hostname path | sed 's/^/ /'
 """
+)
 
 
-def parse(text):
+def parse(text: str) -> list[dict]:
     """[facts] of the output of C(SCRIPT), in its order."""
-    pots, jls, roots, current = [], [], [], None
+    pots: list[tuple[str, list[str]]] = []
+    jls: list[str] = []
+    roots: list[str] = []
+    current: list[str] | None = None
     for line in text.split("\n"):
         if line.startswith("root "):
             roots.append(line[5:])
@@ -127,21 +133,30 @@ def parse(text):
             current = jls
         elif line.startswith(" ") and current is not None:
             current.append(line[1:])
-    running = _pot.parse_jls("\n".join(jls))
+    running = parse_jls("\n".join(jls))
     result = []
     for name, lines in pots:
-        facts = _pot.view(_pot.PotConf("\n".join(lines)))
+        facts = view(PotConf("\n".join(lines)))
         jail = running.get(name)
-        if jail and jail["path"] not in ("", *("%s/%s/m" % (directory, name) for directory in roots)):
+        if jail and jail["path"] not in ("", *(f"{directory}/{name}/m" for directory in roots)):
             jail = None
         keys = ("type", "base", "level", "hostname", "network_type", "ip", "bridge", "ports", "attributes")
-        result.append(dict({key: facts[key] for key in keys}, name=name, state="started" if jail else "stopped",
-                           jid=jail["jid"] if jail else None, start_at_boot=facts["attributes"]["start_at_boot"]))
+        result.append(
+            dict(
+                {key: facts[key] for key in keys},
+                name=name,
+                state="started" if jail else "stopped",
+                jid=jail["jid"] if jail else None,
+                start_at_boot=facts["attributes"]["start_at_boot"],
+            )
+        )
     return result
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
-    """Looks at each machine while the inventory is read and adds the pots found there as hosts; AnsibleParserError when it cannot look."""
+    """Looks at each host while the inventory is read and adds the pots found there as inventory hosts;
+    AnsibleParserError when it cannot look.
+    """
 
     NAME = "potluck.matrix.pots"
 
@@ -156,37 +171,46 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             variables = dict(variables or {})
             variables.setdefault("ansible_host", machine)
             for facts in parse(self._look(machine, variables)):
-                if facts["state"] in self.get_option("states") and (self.get_option("bases") or facts["type"] == "single" or facts["level"] > 0):
+                if facts["state"] in self.get_option("states") and (
+                    self.get_option("bases") or facts["type"] == "single" or facts["level"] > 0
+                ):
                     self._add(machine, variables, facts)
 
     def _look(self, machine, variables):
-        """Output of the script on a machine."""
+        """Output of the script on a host."""
         name = self.get_option("connection")
         connection = connection_loader.get(name, PlayContext(), "/dev/null")
         if connection is None:
-            raise AnsibleParserError("there is no connection plugin '%s'" % name)
+            raise AnsibleParserError(f"there is no connection plugin '{name}'")
         connection._play_context.remote_addr = variables["ansible_host"]
         connection._play_context.remote_user = variables.get("ansible_user")
         connection.set_options(var_options=dict(variables, inventory_hostname=machine))
         privilege = self.get_option("privilege_command")
-        command = ("%s -n " % privilege if privilege != "none" else "") + "/bin/sh -s"
+        command = (f"{privilege} -n " if privilege != "none" else "") + "/bin/sh -s"
         try:
             rc, stdout, stderr = connection.exec_command(command, in_data=to_bytes(SCRIPT), sudoable=False)
         except AnsibleError as exc:
-            raise AnsibleParserError("cannot look at the pots of %s: %s" % (machine, to_text(exc))) from exc
+            raise AnsibleParserError(f"cannot look at the pots of {machine}: {to_text(exc)}") from exc
         finally:
             connection.close()
         if rc != 0:
-            raise AnsibleParserError("cannot look at the pots of %s: %s" % (machine, to_text(stderr).strip() or "exit code %s" % rc))
+            raise AnsibleParserError(
+                "cannot look at the pots of {}: {}".format(machine, to_text(stderr).strip() or f"exit code {rc}")
+            )
         return to_text(stdout, errors="surrogate_or_replace")
 
     def _add(self, machine, variables, facts):
-        host = "%s.%s" % (facts["name"], machine) if self.get_option("qualified") else facts["name"]
+        host = "{}.{}".format(facts["name"], machine) if self.get_option("qualified") else facts["name"]
         if host in self.inventory.hosts and "pot" in self.inventory.get_host(host).get_vars():
-            raise AnsibleParserError("two machines have a pot named %s: set 'qualified: true'" % facts["name"])
-        values = dict(variables, ansible_connection="potluck.matrix.pot", ansible_pot_name=facts["name"],
-                      ansible_pot_host_connection=self.get_option("connection"),
-                      ansible_pot_privilege_command=self.get_option("privilege_command"), pot=dict(facts, machine=machine))
+            raise AnsibleParserError("two hosts have a pot named {}: set 'qualified: true'".format(facts["name"]))
+        values = dict(
+            variables,
+            ansible_connection="potluck.matrix.pot",
+            ansible_pot_name=facts["name"],
+            ansible_pot_host_connection=self.get_option("connection"),
+            ansible_pot_privilege_command=self.get_option("privilege_command"),
+            pot=dict(facts, machine=machine),
+        )
         self.inventory.add_host(host, group="pots")
         for key, value in values.items():
             self.inventory.set_variable(host, key, value)

@@ -16,23 +16,16 @@ description:
   - Changes nothing.
 author:
   - potluck.matrix contributors (@potluck)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: none
-    details: The module changes nothing.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
+extends_documentation_fragment:
+  - potluck.matrix.attributes
+  - potluck.matrix.attributes.info_module
 requirements:
   - ldap3 (FreeBSD package C(py311-ldap3), which C(py311-matrix-synapse-ldap3) brings)
 options:
   uris:
     description:
-      - Directory servers, each as C(ldap://host:port) or C(ldaps://host:port). The first that accepts a connection is used.
+      - Directory servers, each as C(ldap://host:port) or C(ldaps://host:port). The first that accepts a connection is
+        used.
     type: list
     elements: str
     required: true
@@ -41,10 +34,22 @@ options:
     type: bool
     default: false
   ca_file:
-    description: CA certificates (PEM, on the managed node) that the server's certificate must chain to. Without it, the system's.
+    description: CA certificates (PEM, on the managed node) that the server's certificate must chain to. Without it, the
+      system's.
     type: path
+  ca_certificates:
+    description: The same certificates as text, for a proof before there is a file.
+    type: str
   validate_certs:
     description: Verify the server's certificate.
+    type: bool
+    default: true
+  valid_names:
+    description: Names of which the certificate has to have one, besides the one in the URI.
+    type: list
+    elements: str
+  login:
+    description: Bind and search. Without it only the connection and its TLS are proven.
     type: bool
     default: true
   bind_dn:
@@ -66,6 +71,16 @@ options:
     description: Seconds to wait for a connection and for each answer.
     type: int
     default: 5
+  proxy:
+    description:
+      - Configuration of nginx for a TCP proxy in front of the directory. If given, nginx is run with it for a moment,
+        and everything is proven a second time through it.
+      - It says C(@PORT@) where it listens at O(proxy_address), and C(@DIRECTORY@) for the directory of its own files.
+    type: str
+  proxy_address:
+    description: Address that the proxy listens at.
+    type: str
+    default: 127.0.0.1
 """
 
 EXAMPLES = r"""
@@ -87,25 +102,40 @@ uri:
   returned: success
   sample: ldap://ldap.example.com:389
 users_found:
-  description: Whether at least one entry below the base matches the filter.
+  description: Whether at least one entry below the base matches the filter; V(null) without O(login).
   type: bool
   returned: success
   sample: true
+part:
+  description: What is wrong - V(directory), V(tls), V(credentials), V(base), V(filter) or V(proxy).
+  type: str
+  returned: failure
+  sample: credentials
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.potluck.matrix.plugins.module_utils import _ldap_bind
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import ldap_bind, short_secrets
 
 
 def main():
-    module = AnsibleModule(argument_spec=_ldap_bind.ARGUMENTS, supports_check_mode=True)
-    if _ldap_bind.LDAP3_ERROR:
-        module.fail_json(msg=missing_required_lib("ldap3"), exception=_ldap_bind.LDAP3_ERROR)
+    module = AnsibleModule(
+        argument_spec=ldap_bind.ARGUMENTS,
+        mutually_exclusive=[("ca_file", "ca_certificates")],
+        supports_check_mode=True,
+    )
+    short_secrets.spare_short(module)
+    told = {"invocation": short_secrets.shown(module)}
+    if ldap_bind.LDAP3_ERROR:
+        module.fail_json(msg=missing_required_lib("ldap3"), exception=ldap_bind.LDAP3_ERROR, **told)
+    problem = part = None
     try:
-        uri, found = _ldap_bind.prove(module.params)
-    except _ldap_bind.Refusal as refusal:
-        module.fail_json(msg=str(refusal), part=refusal.part)
-    module.exit_json(changed=False, uri=uri, users_found=found)
+        uri, found = ldap_bind.prove(module.params)
+    except Sentence as refusal:
+        problem, part = str(refusal), refusal.part
+    if problem:  # said outside of the handler, where it would be taken for a crash
+        module.fail_json(msg=problem, part=part, **told)
+    module.exit_json(changed=False, uri=uri, users_found=found, **told)
 
 
 if __name__ == "__main__":

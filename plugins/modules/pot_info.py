@@ -7,29 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pot_info
-short_description: Tell about the pots of a FreeBSD machine
+short_description: Return the pots of a FreeBSD host with their settings
 description:
-  - Reads the configuration and the state of pots from pot's own files, C(jls) and C(zfs), because C(pot) itself has no output made
-    for programs.
+  - Reads the configuration and the state of pots from pot's own files, C(jls) and C(zfs), because C(pot) itself has no
+    output made for programs.
   - Half-created and broken pots are listed too, see RV(pots[].broken).
-  - Runs on the FreeBSD machine as root. pot must be installed and initialised there.
+  - Runs on the FreeBSD host as root. pot must be installed and initialised there.
 version_added: "0.1.0"
 author:
   - potluck.matrix contributors (@potluck)
-attributes:
-  check_mode:
-    support: full
-    description: Can run in check mode, it changes nothing anyway.
-  diff_mode:
-    support: N/A
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
-  platform:
-    support: full
-    platforms: FreeBSD
-    description: Target operating systems.
+extends_documentation_fragment:
+  - potluck.matrix.attributes
+  - potluck.matrix.attributes.info_module
+  - potluck.matrix.attributes.freebsd
 options:
   names:
     description:
@@ -75,7 +65,7 @@ pots:
   elements: dict
   contains:
     name:
-      description: Name of the pot and of its jail.
+      description: Name of the pot, and of its jail in C(jls).
       type: str
       returned: always
     state:
@@ -99,11 +89,11 @@ pots:
       type: bool
       returned: when the pot exists
     jid:
-      description: Number of the running jail.
+      description: Number of the running jail (C(jid) of C(jls)).
       type: int
       returned: when the pot exists, null when it does not run
     path:
-      description: Root of the jail on the machine.
+      description: Root directory of the pot on the host.
       type: str
       returned: when the pot exists
     dataset:
@@ -111,7 +101,7 @@ pots:
       type: str
       returned: when the pot exists
     hostname:
-      description: Host name of the jail.
+      description: Host name of the pot.
       type: str
       returned: when the pot exists
     type:
@@ -194,32 +184,25 @@ pots:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot
-
-
-def collect(machine, names, include_env):
-    """Facts of the named pots, of all when C(None)."""
-    pots = []
-    for name in machine.names() if names is None else names:
-        state = machine.read(name)
-        pots.append(machine.facts(state, include_env) if state.exists else {"name": name, "state": "absent", "restart_required": False})
-    return pots
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.facts import collect
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=dict(
-            names=dict(type="list", elements="str"),
-            include_env=dict(type="bool", default=False),
-        ),
+        argument_spec={
+            "names": {"type": "list", "elements": "str"},
+            "include_env": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
     try:
-        pots = collect(_pot.Machine(check=True), module.params["names"], module.params["include_env"])
-    except _pot.PotError as exc:
+        pots = collect(Machine(check=True), module.params["names"], module.params["include_env"])
+    except Sentence as exc:
         module.fail_json(msg=str(exc))
     except PermissionError as exc:
-        module.fail_json(msg="Cannot read %s: pots can only be read as root, use become." % exc.filename)
+        module.fail_json(msg=f"Cannot read {exc.filename}: pots can only be read as root, use become.")
     module.exit_json(changed=False, pots=pots)
 
 

@@ -11,22 +11,14 @@ module: probe_info
 short_description: Check many parts of a server in one call
 version_added: 0.1.0
 description:
-  - Runs a list of checks where the task runs (in the jail, on its machine, or with C(delegate_to) on the controller) and returns
-    one result for each. A check that fails does not fail the task and does not keep the others from running.
+  - Runs a list of checks where the task runs (in the pot, on its host, or with C(delegate_to) on the controller) and
+    returns one result for each. A check that fails does not fail the task and does not keep the others from running.
   - Changes nothing.
 author:
   - potluck.matrix contributors (@potluck)
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed when in diff mode.
-    support: none
-    details: The module changes nothing.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
+extends_documentation_fragment:
+  - potluck.matrix.attributes
+  - potluck.matrix.attributes.info_module
 options:
   checks:
     description: The checks, in the order in which their results are wanted.
@@ -45,32 +37,35 @@ options:
       variables:
         description:
           - Variables to look at instead of O(checks[].variable) when a certain part fails.
-          - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls), C(credentials), C(base)
-            and C(filter) with O(checks[].kind=ldap).
+          - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls),
+            C(credentials), C(base) and C(filter) with O(checks[].kind=ldap).
         type: dict
       requires:
         description:
-          - Names of checks, before this one in the list or in O(broken), without which this one cannot pass. When one of them fails,
-            this one is skipped, so that only the cause is reported.
+          - Names of checks, before this one in the list or in O(broken), without which this one cannot pass. When one
+            of them fails, this one is skipped, so that only the cause is reported.
         type: list
         elements: str
       kind:
         description:
           - V(service) - the rc service O(checks[].target) runs.
           - V(mount) - the directory O(checks[].target) is on another file system than its parent.
+          - V(space) - the file system of O(checks[].target) has O(checks[].free) percent of its room left. With less
+            than O(checks[].warn) percent the message begins with C(warning).
           - V(file) - the file O(checks[].target) exists, with O(checks[].mode) when given.
           - V(http) - O(checks[].target) is a URL that answers with O(checks[].status) and O(checks[].body).
-          - V(tcp) - O(checks[].target) is C(host:port), or several with blanks between them, of which one accepts a connection;
-            with O(checks[].body) its greeting matches.
+          - V(tcp) - O(checks[].target) is C(host:port), or several with blanks between them, of which one accepts a
+            connection; with O(checks[].body) its greeting matches.
           - V(closed) - O(checks[].target) is C(host:port) and does not accept a connection.
-          - V(certificate) - the TLS server C(host:port) shows a trusted certificate for O(checks[].server_name) that is valid for
-            another O(checks[].days) days.
-          - V(smtp) - the mail server C(host:port) accepts a session with the TLS mode O(checks[].tls) and the login given.
+          - V(certificate) - the TLS server C(host:port) shows a trusted certificate for O(checks[].server_name) that is
+            valid for another O(checks[].days) days.
+          - V(smtp) - the mail server C(host:port) accepts a session with the TLS mode O(checks[].tls) and the login
+            given.
           - V(ldap) - as M(potluck.matrix.ldap_bind_info), with its options in O(checks[].ldap).
           - V(command) - the command O(checks[].argv) ends with 0 and prints what O(checks[].body) matches.
         type: str
         required: true
-        choices: [service, mount, file, http, tcp, closed, certificate, smtp, ldap, command]
+        choices: [service, mount, space, file, http, tcp, closed, certificate, smtp, ldap, command]
       target:
         description: See O(checks[].kind).
         type: str
@@ -114,6 +109,14 @@ options:
         description: Days for which the certificate must stay valid.
         type: int
         default: 0
+      free:
+        description: Percent of a file system that have to be free.
+        type: int
+        default: 0
+      warn:
+        description: Percent of a file system below which its free room is worth a warning.
+        type: int
+        default: 0
       tls:
         description: TLS mode of the mail server.
         type: str
@@ -144,7 +147,7 @@ options:
     elements: str
     default: []
   timeout:
-    description: Seconds that one question over the network may take. What runs on the machine itself is waited for.
+    description: Seconds that one question over the network may take. What runs on the host itself is waited for.
     type: int
     default: 10
   attempts:
@@ -189,7 +192,8 @@ results:
       description: What was found, in one sentence.
       type: str
   sample:
-    - {name: Synapse answers clients, variable: matrix_domain, ok: true, skipped: false, message: https://example.com answers 200}
+    - {name: Synapse answers clients, variable: matrix_domain, ok: true, skipped: false, message: https://example.com
+      answers 200}
 broken:
   description: Names of the checks that failed or were skipped.
   type: list
@@ -205,56 +209,33 @@ failures:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils import _probe
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
 
 
 def main():
-    check = dict(
-        name=dict(type="str", required=True),
-        variable=dict(type="str", default=""),
-        variables=dict(type="dict"),
-        requires=dict(type="list", elements="str"),
-        kind=dict(type="str", required=True, choices=list(_probe.KINDS)),
-        target=dict(type="str"),
-        argv=dict(type="list", elements="str"),
-        environment=dict(type="dict"),
-        address=dict(type="str"),
-        socket=dict(type="path"),
-        headers=dict(type="dict"),
-        status=dict(type="list", elements="int", default=[200]),
-        body=dict(type="str"),
-        mode=dict(type="str"),
-        server_name=dict(type="str"),
-        ca_file=dict(type="path"),
-        verify=dict(type="bool"),
-        days=dict(type="int", default=0),
-        tls=dict(type="str", choices=["opportunistic", "starttls", "implicit"], default="opportunistic"),
-        user=dict(type="str"),
-        password=dict(type="str", no_log=True),
-        ldap=dict(type="dict"),
-    )
     module = AnsibleModule(
-        argument_spec=dict(
-            checks=dict(type="list", elements="dict", required=True, options=check),
-            address=dict(type="str"),
-            ca_file=dict(type="path"),
-            verify=dict(type="bool", default=True),
-            broken=dict(type="list", elements="str", default=[]),
-            timeout=dict(type="int", default=10),
-            attempts=dict(type="int", default=1),
-        ),
+        argument_spec={
+            "checks": {"type": "list", "elements": "dict", "required": True, "options": probe.CHECK},
+            "address": {"type": "str"},
+            "ca_file": {"type": "path"},
+            "verify": {"type": "bool", "default": True},
+            "broken": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int", "default": 10},
+            "attempts": {"type": "int", "default": 1},
+        },
         supports_check_mode=True,
         # Headers, environments and the account of a directory would go to the system's log.
         no_log=True,
     )
     params = module.params
-    checks = [_probe.with_defaults(check, params) for check in params["checks"]]
-    results = _probe.run_all(checks, params["timeout"], params["attempts"], module.run_command, params["broken"])
+    checks = [probe.with_defaults(check, params) for check in probe.taken(module, "checks")]
+    results = probe.run_all(checks, params["timeout"], params["attempts"], Runner(), params["broken"])
     module.exit_json(
         changed=False,
         results=results,
         broken=[result["name"] for result in results if not result["ok"]],
-        failures=[_probe.advice(result) for result in results if not result["ok"] and not result["skipped"]],
+        failures=probe.failures(results),
     )
 
 

@@ -12,11 +12,17 @@ version_added: 0.1.0
 author:
   - potluck.matrix contributors (@potluck)
 description:
-  - Checks the inventory of all servers of the play at once, on the controller alone, and reports all problems of all servers in one
-    message. Each problem comes with the server, the variable, what is wrong with its value and an example of a good one.
-  - Checked is each C(matrix_) variable by itself, variables that depend on each other, certificates and keys that lie on the controller,
-    every option of a role that the inventory sets (against the role's own documentation), misspelt names, and clashes between
-    servers (one domain twice; on one machine one address, pot, dataset, mountpoint or exported port twice).
+  - Checks the inventory of all servers of the play at once, on the controller alone, and reports all problems of all
+    servers in one message. Each problem comes with the server, the variable, what is wrong with its value and an
+    example of a good one.
+  - Checked is each C(matrix_) variable by itself, variables that depend on each other, certificates and keys that lie
+    on the controller, every option of a role that the inventory sets (against the role's own documentation), misspelt
+    names, and clashes between servers (one domain twice; on one host one address, pot, dataset, mountpoint or exported
+    port twice, whether a variable or a role's option says so).
+  - A name that begins like an option of a role and is none is a problem, and so is a number that YAML makes of what
+    looks like another one (C(0750) is 488).
+  - Refuses an ansible-core that is too old, and a controller that cannot make the hashes which passwords of the
+    inventory need.
   - Values of secrets are never shown.
 options:
   hosts:
@@ -26,8 +32,8 @@ options:
     elements: str
   neighbours:
     description:
-      - More servers of the inventory, which are not checked but which the servers must not clash with, for runs that C(--limit) cuts
-        down. Those in O(hosts) are ignored here.
+      - More servers of the inventory, which are not checked but which the servers must not clash with, for runs that
+        C(--limit) cuts down. Those in O(hosts) are ignored here.
     type: list
     elements: str
     default: []
@@ -37,26 +43,13 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: N/A
-    details:
-      - This action does not modify state.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    support: full
-    details:
-      - This action does not modify state.
+extends_documentation_fragment:
+  - potluck.matrix.attributes
+  - potluck.matrix.attributes.info_module
+  - potluck.matrix.attributes.action
 notes:
   - Use it with C(run_once), since one call looks at all servers.
-  - Facts of the machines are not known when it runs; a variable made of facts is a problem.
+  - Facts of the hosts are not known when it runs; a variable made of facts is a problem.
 """
 
 EXAMPLES = r"""

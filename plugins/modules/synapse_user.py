@@ -13,22 +13,23 @@ version_added: 0.1.0
 description:
   - Makes an account with the server's C(registration_shared_secret), whether or not registration is open.
   - Run it where Synapse's socket is, or give O(base_url). The path C(/_synapse/admin) must be reachable there.
-  - An account that exists is left as it is. Its password, display name and administrator flag are not compared and not changed.
+  - An account that exists is left as it is. Its password, display name and administrator flag are not compared and not
+    changed.
   - No access token and no device is made.
 author:
   - potluck.matrix contributors (@potluck)
+extends_documentation_fragment:
+  - potluck.matrix.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
     support: full
     details:
-      - Whether an account exists is asked without side effects, by its profile and by the question whether the name is free.
-        Where the server answers neither (profiles only for its users, and registration closed), a warning says so and a change is assumed.
+      - Whether an account exists is asked without side effects, by its profile and by the question whether the name is
+        free. Where the server answers neither (profiles only for its users, and registration closed), a warning says so
+        and a change is assumed.
   diff_mode:
-    description: Returns details on what has changed when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 options:
   name:
@@ -38,13 +39,14 @@ options:
     required: true
   server_name:
     description:
-      - Name of the homeserver, the part of a Matrix ID after the colon. If the server at hand calls itself otherwise, that is an error.
+      - Name of the homeserver, the part of a Matrix ID after the colon. If the server at hand calls itself otherwise,
+        that is an error.
       - Only needed when O(name) does not contain it and the address in use does not serve the server's keys.
     type: str
   password:
     description:
-      - Password of a new account. Without it a new account gets a random one that nobody knows, which is right for people who log in
-        otherwise, for example through LDAP.
+      - Password of a new account. Without it a new account gets a random one that nobody knows, which is right for
+        people who log in otherwise, for example through LDAP.
     type: str
   admin:
     description:
@@ -111,88 +113,50 @@ existed:
   type: bool
 """
 
-import secrets
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._synapse import Synapse, SynapseError, split_name
-
-
-def read_secret(params):
-    """The shared secret from the option or the file."""
-    if params['shared_secret']:
-        return params['shared_secret']
-    path = params['shared_secret_path']
-    try:
-        with open(path, encoding='utf-8') as stream:
-            secret = stream.read().strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SynapseError('cannot read the shared secret: %s' % exc) from exc
-    if not secret:
-        raise SynapseError('the file %s, which should hold the shared secret, is empty' % path)
-    return secret
-
-
-def find_server_name(synapse, given):
-    """The server's name; SynapseError when it is another one than given, or not to be found out."""
-    name = synapse.server_name()
-    if name and given and name != given:
-        raise SynapseError('the server at hand is %s, not %s' % (name, given))
-    if not name and not given:
-        raise SynapseError('the server does not tell its name at this address: set server_name')
-    return name or given
-
-
-def ensure(module):
-    """Make the account unless it exists or this is check mode: (Matrix ID, whether it existed)."""
-    params = module.params
-    localpart, server_name = split_name(params['name'], params['server_name'])
-    synapse = Synapse(params['socket'], params['base_url'])
-    server_name = find_server_name(synapse, server_name)
-    user_id = '@%s:%s' % (localpart, server_name)
-    existed = synapse.exists(localpart, server_name)
-    if existed is None and module.check_mode:
-        module.warn('the server does not tell whether %s exists: a change is assumed' % user_id)
-    if existed or module.check_mode:
-        return user_id, existed
-    # Nobody ever uses a random password, it only has to be unguessable.
-    password = params['password'] or secrets.token_urlsafe(32)
-    return user_id, synapse.register(read_secret(params), localpart, password, params['admin'], params['display_name']) is None
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
+from ansible_collections.potluck.matrix.plugins.module_utils._synapse import user
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=dict(
-            name=dict(type='str', required=True),
-            server_name=dict(type='str'),
-            password=dict(type='str', no_log=True),
-            admin=dict(type='bool', default=False),
-            display_name=dict(type='str'),
-            shared_secret=dict(type='str', no_log=True),
-            shared_secret_path=dict(type='path', no_log=False),
-            socket=dict(type='path', default='/var/run/matrix-synapse/synapse.sock'),
-            base_url=dict(type='str'),
-            state=dict(type='str', choices=['present'], default='present'),
-        ),
-        required_one_of=[('shared_secret', 'shared_secret_path')],
-        mutually_exclusive=[('shared_secret', 'shared_secret_path')],
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "server_name": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "admin": {"type": "bool", "default": False},
+            "display_name": {"type": "str"},
+            "shared_secret": {"type": "str", "no_log": True},
+            "shared_secret_path": {"type": "path", "no_log": False},
+            "socket": {"type": "path", "default": "/var/run/matrix-synapse/synapse.sock"},
+            "base_url": {"type": "str"},
+            "state": {"type": "str", "choices": ["present"], "default": "present"},
+        },
+        required_one_of=[("shared_secret", "shared_secret_path")],
+        mutually_exclusive=[("shared_secret", "shared_secret_path")],
         supports_check_mode=True,
     )
+    short_secrets.spare_short(module)
+    told = {"invocation": short_secrets.shown(module)}
     params = module.params
     error = None
     try:
-        user_id, existed = ensure(module)
-    except SynapseError as exc:
+        user_id, existed = user.ensure(params, module.check_mode)
+    except Sentence as exc:
         error = str(exc)
     if error:  # said outside of the handler, where it would be taken for a crash
-        module.fail_json(msg=error)
-    result = {'changed': not existed, 'user_id': user_id, 'existed': existed}
+        module.fail_json(msg=error, **told)
+    if existed is None and module.check_mode:
+        module.warn(f"the server does not say whether {user_id} exists: a change is assumed")
+    result = {"changed": not existed, "user_id": user_id, "existed": existed, **told}
     if module._diff:
-        localpart = user_id[1:].partition(':')[0]
-        account = {'user_id': user_id}
-        made = dict(account, admin=params['admin'], display_name=params['display_name'] or localpart)
-        result['diff'] = {'before': account if existed else {}, 'after': account if existed else made}
+        localpart = user_id[1:].partition(":")[0]
+        account = {"user_id": user_id}
+        made = dict(account, admin=params["admin"], display_name=params["display_name"] or localpart)
+        result["diff"] = {"before": account if existed else {}, "after": account if existed else made}
     module.exit_json(**result)
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     main()

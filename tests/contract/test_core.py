@@ -10,11 +10,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import replay
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2"
+)
 
 # A service as ports have them: a user, an environment, a required file, a supervisor.
 SCRIPT = r"""
@@ -115,7 +118,9 @@ def test_daemon_restarts(machine: replay.Machine) -> None:
     start = "daemon -f -r -R 1 -P /tmp/super.pid -p /tmp/child.pid -t runner /bin/sleep 3600"
     output(machine, start)
     first = output(machine, "cat /tmp/child.pid")
-    assert output(machine, start, 3) == f"daemon: process already running, pid: {output(machine, 'cat /tmp/child.pid')}\n"
+    assert (
+        output(machine, start, 3) == f"daemon: process already running, pid: {output(machine, 'cat /tmp/child.pid')}\n"
+    )
     machine.run(f"kill {first}")
     wait_until(lambda: machine.run("cat /tmp/child.pid").stdout not in ("", first))
     assert f"daemon: runner[{output(machine, 'cat /tmp/child.pid')}]" in output(machine, "ps -axo command")
@@ -126,13 +131,31 @@ def test_daemon_restarts(machine: replay.Machine) -> None:
 
 def test_local_unbound(machine: replay.Machine) -> None:
     """It runs with a configuration of its own below its chroot, and nothing makes one for it from /etc/resolv.conf."""
-    settings = {"username": "unbound", "directory": "/var/unbound", "chroot": "/var/unbound", "pidfile": "/var/run/local_unbound.pid"}
-    lines = ["server:", *(f"  {name}: {value}" for name, value in settings.items()), "  module-config: iterator", "  local-data: 'here.test. A 192.0.2.7'"]
-    lines += ["remote-control:", "  control-enable: yes", "  control-interface: /var/run/local_unbound.ctl", "  control-use-cert: no"]
+    settings = {
+        "username": "unbound",
+        "directory": "/var/unbound",
+        "chroot": "/var/unbound",
+        "pidfile": "/var/run/local_unbound.pid",
+    }
+    lines = [
+        "server:",
+        *(f"  {name}: {value}" for name, value in settings.items()),
+        "  module-config: iterator",
+        "  local-data: 'here.test. A 192.0.2.7'",
+    ]
+    lines += [
+        "remote-control:",
+        "  control-enable: yes",
+        "  control-interface: /var/run/local_unbound.ctl",
+        "  control-use-cert: no",
+    ]
     text = "\n".join(lines)
     machine.run(f"cat >/var/unbound/own.conf <<'END'\n{text}\nEND").check_returncode()
     machine.run("sysrc local_unbound_config=/var/unbound/own.conf local_unbound_anchor=/etc/rc.conf").check_returncode()
-    assert output(machine, "service local_unbound onestart") == "Starting local_unbound.\nWaiting for nameserver to start... good\n"
+    assert (
+        output(machine, "service local_unbound onestart")
+        == "Starting local_unbound.\nWaiting for nameserver to start... good\n"
+    )
     # Its root is another one, but it is no jail's.
     assert "local_unbound is running as pid" in output(machine, "service local_unbound onestatus")
     assert output(machine, "ls /var/unbound") == "own.conf\n"
@@ -146,15 +169,23 @@ def test_local_unbound(machine: replay.Machine) -> None:
 
 def test_users_agree(machine: replay.Machine) -> None:
     """What pw writes is what Linux' programs see, and locking forbids logins by key."""
-    output(machine, "pw groupadd crew -g 7777; pw useradd ann -u 7778 -g crew -G operator -m -s /bin/sh -c 'Ann Example'")
+    output(
+        machine, "pw groupadd crew -g 7777; pw useradd ann -u 7778 -g crew -G operator -m -s /bin/sh -c 'Ann Example'"
+    )
     assert output(machine, "id ann") == "uid=7778(ann) gid=7777(crew) groups=7777(crew),5(operator)\n"
     assert output(machine, "stat -f '%Su:%Sg %Lp' /home/ann") == "ann:crew 755\n"
     assert output(machine, "su -m ann -c 'id -un'") == "ann\n"
     assert output(machine, "su - ann -c 'pwd; echo $HOME'") == "/usr/home/ann\n/home/ann\n"
     output(machine, "chpass -p '$6$x$y' ann; pw lock ann")
-    assert output(machine, "grep ^ann: /etc/master.passwd") == "ann:*LOCKED*$6$x$y:7778:7777::0:0:Ann Example:/home/ann:/bin/sh\n"
+    assert (
+        output(machine, "grep ^ann: /etc/master.passwd")
+        == "ann:*LOCKED*$6$x$y:7778:7777::0:0:Ann Example:/home/ann:/bin/sh\n"
+    )
     assert output(machine, "grep ^ann: /etc/shadow").startswith("ann:!$6$x$y:")
-    output(machine, "pw unlock ann; pw groupmod crew -m root; pw groupmod crew -d root; pw userdel ann -r; pw groupdel crew")
+    output(
+        machine,
+        "pw unlock ann; pw groupmod crew -m root; pw groupmod crew -d root; pw userdel ann -r; pw groupdel crew",
+    )
     assert output(machine, "ls /home") == ""
 
 
@@ -176,8 +207,14 @@ def test_logging_and_rotation(machine: replay.Machine) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "grep -P x /etc/hosts", "cp --parents a b", "sed -i s/a/b/ /etc/hosts", "date -d yesterday", "readlink -e /", "find / -printf x",
-        "echo | xargs -d x", "stat -c %U /",
+        "grep -P x /etc/hosts",
+        "cp --parents a b",
+        "sed -i s/a/b/ /etc/hosts",
+        "date -d yesterday",
+        "readlink -e /",
+        "find / -printf x",
+        "echo | xargs -d x",
+        "stat -c %U /",
     ],
 )
 def test_refuses_what_only_linux_knows(machine: replay.Machine, command: str) -> None:
@@ -185,14 +222,18 @@ def test_refuses_what_only_linux_knows(machine: replay.Machine, command: str) ->
     assert machine.run(command).returncode != 0
 
 
-@pytest.mark.parametrize("command", ["bash", "sudo", "doas", "curl", "python3", "python3.11", "apt", "dpkg", "systemctl", "ip", "useradd"])
+@pytest.mark.parametrize(
+    "command", ["bash", "sudo", "doas", "curl", "python3", "python3.11", "apt", "dpkg", "systemctl", "ip", "useradd"]
+)
 def test_a_fresh_base_has_no(machine: replay.Machine, command: str) -> None:
     """What must be installed first, or does not exist at all."""
     assert machine.run(f"which {command}").returncode == 1
 
 
 def test_cron_runs_system_tables() -> None:
-    """Tables below /usr/local/etc/cron.d are run as the user they name, with their own PATH; reboot jobs once a boot."""
+    """Tables below /usr/local/etc/cron.d are run as the user they name, with their own PATH; reboot jobs once a
+    boot.
+    """
     with replay.Machine("cron") as machine:
         machine.run("mkdir -p /usr/local/etc/cron.d")
         table = "SHELL=/bin/sh\\nPATH=/bin:/usr/bin\\n@every_minute nobody id -un >>/tmp/every\\n"
@@ -208,12 +249,15 @@ def test_cron_runs_system_tables() -> None:
 def test_cron_searches_local_directories() -> None:
     """A table that says nothing about PATH gets the one of cron(8), packages' programs included."""
     with replay.Machine("path") as machine:
-        machine.run("mkdir -p /usr/local/etc/cron.d; echo '@1 root echo $PATH >/tmp/path' >/usr/local/etc/cron.d/path; service cron restart")
+        machine.run(
+            "mkdir -p /usr/local/etc/cron.d; echo '@1 root echo $PATH >/tmp/path' >/usr/local/etc/cron.d/path; service "
+            "cron restart"
+        )
         wait_until(lambda: machine.run("cat /tmp/path").stdout == replay.PATH + "\n", 10)
 
 
 def test_shutdown_does_not_wait_for_ever() -> None:
-    """rc.local and rc.shutdown.local are run; the watchdog of rc.shutdown ends it and the machine reboots all the same."""
+    """rc.local and rc.shutdown.local are run; the watchdog of rc.shutdown ends it and the host reboots all the same."""
     with replay.Machine("watchdog") as machine:
         machine.run("sysrc rcshutdown_timeout=2; echo 'echo up >>/root/local' >/etc/rc.local")
         machine.run("echo 'echo down >>/root/local; sleep 60' >/etc/rc.shutdown.local")
@@ -230,7 +274,9 @@ def test_reboot_and_crash_keep_the_disk() -> None:
     """An orderly reboot runs rc.shutdown, a power cut does not; both come back with the disk and an empty /var/run."""
     with replay.Machine("boot") as machine:
         machine.run(SCRIPT)
-        machine.run("touch /usr/local/etc/app.conf /var/run/old; service app enable; service app start; echo kept >/root/kept")
+        machine.run(
+            "touch /usr/local/etc/app.conf /var/run/old; service app enable; service app start; echo kept >/root/kept"
+        )
         machine.run("mkdir /var/run/stays; touch /var/run/stays/gone")
         before = output(machine, "sysctl -n kern.boottime")
         time.sleep(1.1)
@@ -249,7 +295,7 @@ def test_reboot_and_crash_keep_the_disk() -> None:
 
 
 def test_stop_leaves_nothing() -> None:
-    """Not even when the process that keeps the machine was killed."""
+    """Not even when the process that keeps the host was killed."""
     with replay.Machine("gone") as machine:
         listed = subprocess.run([str(replay.DOUBLE), "list"], capture_output=True, text=True, check=True).stdout
         assert f"{machine.name}\t{machine.address}\trunning" in listed
@@ -268,7 +314,12 @@ def test_second_start_is_refused(machine: replay.Machine) -> None:
     result = subprocess.run([str(replay.DOUBLE), "start", machine.name], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "is running already" in result.stderr
-    result = subprocess.run([str(replay.DOUBLE), "start", "thief", "--address", machine.address], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [str(replay.DOUBLE), "start", "thief", "--address", machine.address],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 1
     assert "is taken" in result.stderr
 
@@ -279,3 +330,36 @@ def wait_until(condition, seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.1)
+
+
+def test_saved_and_cloned(tmp_path: Path) -> None:
+    """A clone has what the saved host had, beside it under another address, and in its place under the same."""
+    saved = tmp_path / "saved"
+
+    def double(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(replay.DOUBLE), *map(str, arguments)], capture_output=True, text=True, check=False)
+
+    with replay.Machine("origin") as origin:
+        name = f"{origin.name}-copy"
+        output(origin, "zfs create -o quota=1G zroot/kept && echo data >/zroot/kept/file && echo root >/root/file")
+        assert double("save", origin.name, saved).returncode == 0
+        assert output(origin, "cat /zroot/kept/file") == "data\n", "it runs again"
+        assert "is there already" in double("save", origin.name, saved).stderr
+        output(origin, "echo later >/root/file")
+        try:
+            beside = double("clone", saved, name)
+            assert beside.stdout.strip() not in ("", origin.address), beside
+            seen = (
+                "cat /zroot/kept/file /root/file; zfs get -Hpo value quota zroot/kept; ifconfig vtnet0 inet | grep -c "
+                "{0}"
+            )
+            seen = f"{seen}; grep -c {{0}} /etc/hosts".format(beside.stdout.strip())
+            assert double("exec", name, "--", "/bin/sh", "-c", seen).stdout == "data\nroot\n1073741824\n1\n1\n"
+            double("stop", origin.name, name)
+            assert double("clone", saved, name).stdout.strip() == origin.address
+            assert (
+                double("clone", tmp_path / "nothing", f"{name}-2").stderr
+                == f"double: {tmp_path}/nothing: no double was saved there\n"
+            )
+        finally:
+            double("stop", name)

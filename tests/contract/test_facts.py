@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's facts about the double are those it gathered on the recorded machine."""
+"""Ansible's facts about the double are those it gathered on the recorded host."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 import replay
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2")
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("ip"), reason="the double needs root and iproute2"
+)
 
-# What belongs to one machine and one moment: here only the presence and the type are compared.
+# What belongs to one host and one moment: here only the presence and the type are compared.
 VOLATILE = {
     "ansible_all_ipv4_addresses",
     "ansible_date_time",
@@ -42,7 +44,19 @@ VOLATILE = {
 }
 PYTHON = "/usr/local/bin/python3.11"
 # Of the environment, what the run of the test itself does not bring along.
-ENVIRONMENT = ("BLOCKSIZE", "GROUP", "HOME", "HOSTTYPE", "LANG", "LOGNAME", "MM_CHARSET", "PATH", "SHELL", "USER", "VENDOR")
+ENVIRONMENT = (
+    "BLOCKSIZE",
+    "GROUP",
+    "HOME",
+    "HOSTTYPE",
+    "LANG",
+    "LOGNAME",
+    "MM_CHARSET",
+    "PATH",
+    "SHELL",
+    "USER",
+    "VENDOR",
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +72,12 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict:
         options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
         result = subprocess.run(
             [
-                str(Path(shutil.which("ansible", path=f"{replay.HERE.parents[1]}/.venv/bin:{os.environ['PATH']}") or "ansible")),
+                str(
+                    Path(
+                        shutil.which("ansible", path=f"{replay.HERE.parents[1]}/.venv/bin:{os.environ['PATH']}")
+                        or "ansible"
+                    )
+                ),
                 "all",
                 "--inventory",
                 f"{machine.address},",
@@ -83,12 +102,12 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.fixture(scope="module")
 def recorded() -> dict:
-    """What the real machine said."""
-    return json.loads((replay.CAPTURES / "facts-host.json").read_text(encoding="utf-8"))
+    """What the real host said."""
+    return json.loads((replay.CAPTURES / "13.2/facts-host.json").read_text(encoding="utf-8"))
 
 
 def test_same_facts(facts: dict, recorded: dict) -> None:
-    """Every fact that does not belong to one machine or moment."""
+    """Every fact that does not belong to one host or moment."""
     expected = {name: value for name, value in recorded.items() if name not in VOLATILE}
     actual = {name: value for name, value in facts.items() if name not in VOLATILE}
     assert actual == expected

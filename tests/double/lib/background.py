@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Go into the background the way a well-behaved daemon does: the starter returns when the daemon is ready, not before."""
+"""Go into the background the way a well-behaved daemon does: the starter returns when the daemon is ready, not
+before.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def ready() -> None:
 
 
 def pidfile(path: str) -> int:
-    """Write the own pid; returns another living process' pid instead if the file names one that still holds its lock."""
+    """Write the own pid; returns another living process' pid instead if the file names one that still holds its
+    lock.
+    """
     import fcntl
 
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

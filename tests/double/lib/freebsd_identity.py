@@ -5,32 +5,30 @@
 
 What a program asks the interpreter about the system (os.uname, platform, sys.platform) gets FreeBSD's answers. What is
 built into the C library stays, except for getspnam(3), which FreeBSD does not have and programs probe for.
+
+Every Python that Ansible starts begins with this, so that nothing is imported that it has not loaded anyway.
 """
 
-import importlib.abc
-import importlib.util
 import os
 import sys
 
-PLATFORM = "freebsd13"
 _SYSCONFIG = "_sysconfigdata__freebsd"
+
+
+def _identity(key: str) -> str:
+    """A word of what the root's identity.json says, read as text."""
+    with open("/.double/identity.json", encoding="utf-8") as stream:
+        text = stream.read()
+    start = text.index(f'"{key}": "') + len(f'"{key}": "')
+    return text[start : text.index('"', start)]
 
 
 def _uname() -> os.uname_result:
     """uname(2), with FreeBSD's words; name and release are the jail's or the host's own."""
-    release = "13.2-RELEASE"
-    try:
-        with open("/.double/identity.json", encoding="utf-8") as stream:
-            text = stream.read()
-        start = text.index('"release": "') + len('"release": "')
-        release = text[start : text.index('"', start)]
-    except (OSError, ValueError):
-        pass
-    version = f"FreeBSD {release} #0 releng/13.2-n254617-525ecfdad597: Fri Apr  7 00:00:00 UTC 2023     root@builder:/usr/obj/usr/src/amd64.amd64/sys/GENERIC"
-    return os.uname_result(("FreeBSD", _real_uname().nodename, release, version, "amd64"))
+    return os.uname_result(("FreeBSD", _real_uname().nodename, _identity("release"), _identity("version"), "amd64"))
 
 
-class _Patch(importlib.abc.Loader):
+class _Patch:
     """Loads a module as it is and then changes it."""
 
     def __init__(self, loader, change):
@@ -71,7 +69,7 @@ def _as_linux(module, load) -> None:
     try:
         load(module)
     finally:
-        sys.platform = PLATFORM
+        sys.platform = _platform
 
 
 _CHANGES = {
@@ -80,12 +78,16 @@ _CHANGES = {
 }
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds the modules above, and the build-time variables under the name they get with another sys.platform."""
 
     def find_spec(self, name, path=None, target=None):
         if name.startswith(_SYSCONFIG):
-            return importlib.util.find_spec("_sysconfigdata__x86_64-linux-gnu") or importlib.util.find_spec("_sysconfigdata__linux_x86_64-linux-gnu")
+            import importlib.util
+
+            return importlib.util.find_spec("_sysconfigdata__x86_64-linux-gnu") or importlib.util.find_spec(
+                "_sysconfigdata__linux_x86_64-linux-gnu"
+            )
         if name not in _CHANGES:
             return None
         for finder in sys.meta_path:
@@ -99,8 +101,10 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def _activate() -> None:
+    global _platform
+    _platform = "freebsd" + _identity("release").partition(".")[0]
     os.uname = _uname
-    sys.platform = PLATFORM
+    sys.platform = _platform
     sys.meta_path.insert(0, _Finder())
     # Loaded before this: nothing in there may remember the old answer.
     if "platform" in sys.modules:
@@ -108,5 +112,6 @@ def _activate() -> None:
 
 
 _real_uname = os.uname
+_platform = sys.platform
 if _real_uname().sysname != "FreeBSD":
     _activate()

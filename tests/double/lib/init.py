@@ -16,6 +16,8 @@ import sys
 
 sys.path.insert(0, "/.double/lib")
 
+import contextlib
+
 import title
 
 HALTED, REBOOT = 0, 3
@@ -81,10 +83,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _wait(_run("/etc/rc.shutdown", "reboot" if _wanted[0] == REBOOT else "halt"))
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
     os.sync()
     return _wanted[0]
 

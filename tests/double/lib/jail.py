@@ -10,6 +10,7 @@ so nothing on the host can run into them. Killing process 1 ends the jail, as on
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -17,8 +18,6 @@ import time
 
 import jails
 import mounts
-import mounttable
-import shared
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 MS_SLAVE = 1 << 19
@@ -78,16 +77,23 @@ def processes(jail: dict) -> list[int]:
     wanted = namespace_of(jail["pid"])
     if not wanted:
         return []
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != jail["pid"] and namespace_of(name) == wanted]
+    return [
+        int(name)
+        for name in os.listdir("/proc")
+        if name.isdigit() and int(name) != jail["pid"] and namespace_of(name) == wanted
+    ]
 
 
 # ---------------------------------------------------------------- creation
 
 
-def create(name: str, path: str, hostname: str, params: dict[str, str], release: str, own_network: bool, setup=None) -> dict:
+def create(
+    name: str, path: str, hostname: str, params: dict[str, str], release: str, own_network: bool, setup=None
+) -> dict:
     """Make a jail that persists without processes and return its table entry.
 
-    setup(pid): called once the namespaces exist and before the jail is registered, to furnish the network of process pid.
+    setup(pid): called once the namespaces exist and before the jail is registered, to furnish the network of process
+    pid.
     """
     path = os.path.realpath(path)
     receiver, sender = os.pipe()
@@ -141,7 +147,14 @@ def _become_init(name: str, path: str, hostname: str, release: str, sender: int,
     mounts.mount("none", "/", None, mounts.MS_REC | MS_SLAVE)
     _call("sethostname", hostname.encode(), len(hostname.encode()))
     host = mounts.identity()
-    who = {**host, "kind": "pot", "jail": name, "hostname": hostname, "release": release}
+    who = {
+        **host,
+        "kind": "pot",
+        "jail": name,
+        "hostname": hostname,
+        "release": release,
+        "kernel": host.get("kernel") or host["release"],
+    }
     mounts.prepare_root(path, who, dev=False, proc=False)
     mounts.mount_proc(path)
     os.chroot(path)
@@ -153,7 +166,8 @@ def _become_init(name: str, path: str, hostname: str, release: str, sender: int,
     os.write(sender, b"ready\n")
     os.read(ready, 2)
     os.closerange(3, 1024)
-    # A FreeBSD jail has no process 1; who asks Linux' /proc for its name all the same must not learn another one than the host's.
+    # A FreeBSD jail has no process 1; who asks Linux' /proc for its name all the same must not learn another one than
+    # the host's.
     libc().prctl(PR_SET_NAME, b"init", 0, 0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
@@ -172,7 +186,14 @@ def _become_init(name: str, path: str, hostname: str, release: str, sender: int,
 
 
 def enter(
-    jail: dict, argv: list[str], environment: dict[str, str], directory: str = "/", uid: int = 0, gid: int = 0, groups=(0, 5), complain=None
+    jail: dict,
+    argv: list[str],
+    environment: dict[str, str],
+    directory: str = "/",
+    uid: int = 0,
+    gid: int = 0,
+    groups=(0, 5),
+    complain=None,
 ) -> int:
     """Run a command in the jail with the caller's standard streams; returns its exit code (128+N: ended by signal N).
 
@@ -181,10 +202,8 @@ def enter(
     child = spawn(jail, argv, environment, directory, uid, gid, groups, complain)
 
     def forward(number, _frame):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
-        except ProcessLookupError:
-            pass
 
     for number in FORWARDED:
         signal.signal(number, forward)
@@ -271,7 +290,8 @@ def _cgroup(jail: dict) -> int:
 
 
 def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
-    """jail -r: run exec.stop in the jail, SIGTERM to its processes, SIGKILL after timeout seconds, then the jail is gone.
+    """jail -r: run exec.stop in the jail, SIGTERM to its processes, SIGKILL after timeout seconds, then the jail is
+    gone.
 
     False: no such jail. Mounts and the addresses on the host's NICs stay, they are the caller's.
     """
@@ -319,72 +339,5 @@ def remove(name: str, stop: list[str] | None, timeout: int) -> bool:
 
 
 def _kill(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-# ---------------------------------------------------------------- mounts
-
-
-def mount_devfs(path: str) -> None:
-    """devfs in a jail's root, visible on the host as well."""
-    target = os.path.join(path, "dev")
-    mounts.mount_dev(path)
-    os.chmod(target, 0o555)
-    mounttable.add("devfs", target, "devfs", "rw")
-
-
-def unmount_below(path: str) -> None:
-    """Forced unmount of everything the double mounted at a path and below it, last first."""
-    for entry in reversed(mounttable.below(path)):
-        detach(entry["path"])
-
-
-def detach(path: str) -> bool:
-    """umount -f: the uppermost mount at a path; False if nothing is mounted there."""
-    entry = mounttable.at(path)
-    if entry is None:
-        return False
-    if entry["fstype"] == "devfs":
-        for name in ("pts", "shm"):
-            try:
-                mounts.umount(os.path.join(path, name), mounts.MNT_DETACH)
-            except OSError:
-                pass
-    try:
-        mounts.umount(path, mounts.MNT_DETACH)
-    except OSError:
-        pass
-    mounttable.remove(path)
-    return True
-
-
-def nullfs(source: str, target: str, read_only: bool) -> None:
-    """mount_nullfs. The lower file system's peculiarities show through in the options, as on FreeBSD. Raises OSError."""
-    import zfs
-
-    if os.path.exists(shared.RUN + "/faults/nullfs"):
-        raise OSError(11, "Resource deadlock avoided")
-    source, target = os.path.realpath(source), os.path.realpath(target)
-    if not os.path.isdir(source) or not os.path.isdir(target):
-        raise OSError(2, "No such file or directory")
-    lower = mounttable.holding(source)
-    words = ["ro" if read_only else "rw"]
-    if lower and lower["fstype"] in ("zfs", "nullfs"):
-        words += lower["options"].split(",")[1:]
-        if lower["options"].startswith("ro"):
-            words[0] = "ro"
-            read_only = True
-    flags = (mounts.MS_RDONLY if read_only else 0) | (1024 if "noatime" in words else 0)
-    zfs.attach(source, target, flags)
-    mounttable.add(source, target, "nullfs", ",".join(words))
-
-
-def tmpfs(target: str, mode: str = "1777", size: str = "") -> None:
-    """A fresh tmpfs, in a peer group of its own."""
-    target = os.path.realpath(target)
-    mounts.mount("tmpfs", target, "tmpfs", mounts.MS_NOSUID, f"mode={mode}" + (f",size={size}" if size else ""))
-    mounts.mount("none", target, None, 1 << 20)
-    mounttable.add("tmpfs", target, "tmpfs", "rw")

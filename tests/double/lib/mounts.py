@@ -15,6 +15,7 @@ A root holds, besides FreeBSD's own files, one empty directory ``/.double``. At 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -54,7 +55,12 @@ def _call(name: str, *arguments) -> None:
 def mount(source: str, target: str, fstype: str | None, flags: int = 0, data: str = "") -> None:
     """mount(2). Raises OSError."""
     _call(
-        "mount", source.encode(), target.encode(), fstype.encode() if fstype else None, ctypes.c_ulong(flags), data.encode() or None
+        "mount",
+        source.encode(),
+        target.encode(),
+        fstype.encode() if fstype else None,
+        ctypes.c_ulong(flags),
+        data.encode() or None,
     )
 
 
@@ -86,7 +92,8 @@ def source_tree() -> str:
 def identity() -> dict:
     """Who the calling process' root is.
 
-    Keys: kind ('host' or 'pot'), name (of the host double), hostname, address, release; in a pot also jail (its name).
+    Keys: kind ('host' or 'pot'), name (of the host double), hostname, address, release, version (what uname
+    -r and -v say); in a pot also jail (its name) and kernel (the host's release).
     """
     try:
         with open(IDENTITY, encoding="utf-8") as stream:
@@ -146,8 +153,9 @@ def mount_proc(root: str) -> None:
 def prepare_root(root: str, who: dict, disk: str | None = None, dev: bool = True, proc: bool = True) -> None:
     """Mount everything a built root needs to run programs, in the calling process' mount namespace.
 
-    root: directory made by skeleton.build(); who: what identity() is to return in it; disk: for a host its disk's directory.
-    For a pot call it inside the host double; with its own pid namespace call it with proc=False and mount_proc() from in there.
+    root: directory made by skeleton.build(); who: what identity() is to return in it; disk: for a host its disk's
+    directory. For a pot call it inside the host double; with its own pid namespace call it with proc=False and
+    mount_proc() from in there.
     """
     root = os.path.realpath(root)
     double = os.path.join(root, ".double")
@@ -163,13 +171,15 @@ def prepare_root(root: str, who: dict, disk: str | None = None, dev: bool = True
     if os.path.isdir(packages):
         bind(packages, os.path.join(double, "packages"), read_only=True)
     if who.get("kind") == "host":
-        mount("run", os.path.join(double, "run"), "tmpfs", 0, "mode=755,size=16m")
+        mount("run", os.path.join(double, "run"), "tmpfs", 0, "mode=755,size=64m")
     else:
         bind("/.double/run", os.path.join(double, "run"))
     if disk:
         bind(disk, os.path.join(double, "disk"))
+    import release
+
     with open(os.path.join(double, "identity.json"), "w", encoding="utf-8") as stream:
-        json.dump(who, stream)
+        json.dump({**who, "version": release.named(who["release"]).version}, stream)
     if dev:
         mount_dev(root, disks=who.get("kind") == "host")
     if proc:
@@ -185,7 +195,5 @@ def release_root(root: str) -> None:
         top = os.path.join(root, name)
         for path in reversed(mounted):
             if path == top or path.startswith(top + "/"):
-                try:
+                with contextlib.suppress(OSError):
                     umount(path, MNT_DETACH)
-                except OSError:
-                    pass

@@ -22,7 +22,9 @@ def load() -> list[dict]:
 def add(device: str, path: str, fstype: str, options: str = "rw", dump: int = 0, passno: int = 0) -> None:
     """Register a mount."""
     with shared.editing(TABLE, []) as table:
-        table.append({"device": device, "path": path, "fstype": fstype, "options": options, "dump": dump, "pass": passno})
+        table.append(
+            {"device": device, "path": path, "fstype": fstype, "options": options, "dump": dump, "pass": passno}
+        )
 
 
 def remove(path: str) -> bool:
@@ -45,9 +47,10 @@ def holding(path: str) -> dict | None:
     best = None
     for entry in load():
         point = entry["path"].rstrip("/")
-        if path == point or path.startswith(point + "/"):
-            if best is None or len(point) >= len(best["path"].rstrip("/")):
-                best = entry
+        if (path == point or path.startswith(point + "/")) and (
+            best is None or len(point) >= len(best["path"].rstrip("/"))
+        ):
+            best = entry
     return best
 
 

@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``pot CMD -h`` prints. Recorded for the commands whose usage callers meet; the others' are one line of our own."""
+"""What ``pot CMD -h`` prints: recorded for the commands whose usage callers meet most, in our own words for the
+others.
+"""
 
 from __future__ import annotations
 
@@ -187,51 +189,205 @@ Commands:
   -F : automatically take snapshots of dataset that has none
 """,
 }
+# The other subcommands, whose texts nobody recorded: how they are called, and the lines behind -h and, where they have
+# it, -v.
+# What the options mean is from a description of pot; the wording may differ from pot's.
+POT = "-p pot : the working pot"
 OTHERS = {
-    "version": "[-hvq]",
-    "init": "[-hvms] [-p pf_file]",
-    "de-init": "[-hvfm] [-p pf_file]",
-    "vnet-start": "[-hv] [-B bridge-name]",
-    "create-base": "[-hv] -r release [-b basename]",
-    "create-fscomp": "[-hv] -f fscompname",
-    "clone-fscomp": "[-hv] -F fscomp -f newfscomp",
-    "create-private-bridge": "[-hv] -B bridge-name -S size",
-    "list": "[-hvqpbfFBa]",
-    "show": "[-hvqar] [-p potname]",
-    "ps": "[-hvq]",
-    "top": "[-h] -p potname",
-    "start": "[-hvsS] [-p] potname",
-    "stop": "[-hv] [-p] potname",
-    "term": "[-hvf] [-p] potname",
-    "exec": "[-hvdt] -p potname [-e VAR=value] [-u user|-U user] cmd",
-    "signal": "[-hvflC] -p potname [-s signal] [-P pid] [-m pattern]",
-    "last-run-stats": "[-hv] -p potname",
-    "destroy": "[-hvFrq] -p potname|-b basename|-f fscomp|-B bridge",
-    "rename": "[-hv] -p potname -n newname",
-    "prune": "[-hvqgn]",
-    "copy-in": "[-hvFc] -p pot -s source -d destination",
-    "copy-out": "[-hvF] -p pot -s source -d destination",
-    "mount-out": "[-hv] -p pot -m mnt",
-    "set-cmd": "[-hv] -p potname -c command",
-    "set-hosts": "[-hv] -p pot [-H hostname:ip]",
-    "set-hook": "[-hv] -p pot [-s prestart] [-S poststart] [-t prestop] [-T poststop]",
-    "get-attribute": "[-hvq] -p pot -A attr",
-    "set-rss": "[-hv] -p potname [-C cpus] [-M memory]",
-    "get-rss": "[-hvJ] -p potname",
-    "export-ports": "[-hv] -p potname -e [proto:]port[:pot_port]",
-    "add-dep": "[-hv] -p potname -P depPot",
-    "snapshot": "[-hvr] -p potname|-f fscomp",
-    "revert": "[-hv] -p potname|-f fscomp",
-    "purge-snapshots": "[-hva] -p potname|-f fscomp",
-    "export": "[-hvcFA] -p pot [-t tag] [-D directory] [-l compression-level] [-S seckey]",
-    "import": "[-hv] -p pot -t tag [-U URL] [-C pubkey]",
-    "prepare": "[-hvs] -p pot -U URL -t tag -a aID [-n potname] [-c cmd] [-e port]",
-    "update-config": "[-hva] [-p pot]",
-    "set-status": "[-hv] -p pot -s status",
-    "help": "[command]",
+    "version": ("[-hvq]", "-q quiet"),
+    "init": (
+        "[-hvms] [-p pf_file]",
+        "-m : minimal, neither pf nor syslogd is configured",
+        "-s : syslogd is not configured",
+        "-p pf_file : write pf rules to this file (default /etc/pf.conf)",
+    ),
+    "de-init": (
+        "[-hvfm] [-p pf_file]",
+        "-f force",
+        "-m : minimal, pf is not touched",
+        "-p pf_file : remove pf rules from this file (default /etc/pf.conf)",
+    ),
+    "vnet-start": ("[-hv] [-B bridge-name]", "-B bridge-name : the name of the private bridge to start"),
+    "create-base": (
+        "[-hv] -r release [-b basename]",
+        "-r release : the release of FreeBSD to be fetched",
+        "-b basename : optional base name, (default: release)",
+    ),
+    "create-fscomp": ("[-hv] -f name", "-f name : the fs component name (mandatory)"),
+    "clone-fscomp": (
+        "[-hv] -F fscomp -f newfscomp",
+        "-F fscomp : the fs component to be cloned",
+        "-f newfscomp : the name of the new fs component",
+    ),
+    "create-private-bridge": (
+        "[-hv] -B bridge-name -S size",
+        "-B bridge-name : the name of the bridge",
+        "-S size : the number of hosts in the bridge",
+    ),
+    "list": (
+        "[-hvqpbfFBa]",
+        "-q quiet",
+        "-p list pots (default)",
+        "-b list bases instead of pots",
+        "-f list fs components (not available with -b)",
+        "-F list available flavours",
+        "-B list available private bridges",
+        "-a list everything (not compatible with -q)",
+    ),
+    "show": (
+        "[-hvqar] [-p potname]",
+        "-q quiet",
+        "-a : show all pots",
+        "-r : show the running pots (default)",
+        "-p potname : show only this pot",
+    ),
+    "ps": ("[-hvq]", "-q quiet"),
+    "top": ("[-h] -p potname", "-p potname : the working pot"),
+    "start": (
+        "[-hvsS] [-p] potname",
+        "-s : take a snapshot before to start",
+        "-S : take a snapshot before to start, removing the oldest",
+        "-p potname : the pot to start",
+    ),
+    "stop": ("[-hv] [-p] potname", "-p potname : the pot to stop"),
+    "term": ("[-hvf] [-p] potname", "-f : start the pot if it is not running", "-p potname : the working pot"),
+    "run": ("[-hv] [-p] potname", "-p potname : the working pot"),
+    "exec": (
+        "[-hvdt] -p potname [-e VAR=value] [-u user|-U user] cmd",
+        "-d : run the command in the background",
+        "-t : allocate a terminal",
+        "-p potname : the working pot",
+        "-e VAR=value : set an environment variable",
+        "-u user : the user of the host",
+        "-U user : the user of the pot",
+    ),
+    "signal": (
+        "[-hvflC] -p potname [-s signal] [-P pid|-m pattern]",
+        "-f : always succeed",
+        "-l : list the processes",
+        "-C : dry run",
+        "-p potname : the working pot",
+        "-s signal : the signal (default INFO)",
+        "-P pid : the process",
+        "-m pattern : the processes that match",
+    ),
+    "last-run-stats": ("[-hv] -p potname", "-p potname : the working pot"),
+    "destroy": (
+        "[-hvFrq] -p potname|-b basename|-f fscomp|-B bridge",
+        "-F : force the stop and destroy",
+        "-r : destroy recursively",
+        "-q quiet",
+        "-p potname : the pot to be destroyed",
+        "-b basename : the base to be destroyed",
+        "-f fscomp : the fs component to be destroyed",
+        "-B bridge : the private bridge to be destroyed",
+    ),
+    "rename": ("[-hv] -p potname -n newname", "-p potname : the previous pot name", "-n newname : the new pot name"),
+    "prune": ("[-hvqgn]", "-q quiet", "-g : give the names only", "-n : dry run"),
+    "copy-in": (
+        "[-hvFc] -p pot -s source -d destination",
+        "-F : force copy operation for running pots",
+        "-c : create missing directories",
+        POT,
+        "-s source : the file or directory to be copied in",
+        "-d destination : the final location inside the pot",
+    ),
+    "copy-out": (
+        "[-hvF] -p pot -s source -d destination",
+        "-F : force copy operation for running pots",
+        POT,
+        "-s source : the file or directory to be copied out",
+        "-d destination : the final location on the host",
+    ),
+    "mount-out": ("[-hv] -p pot -m mnt", POT, "-m mnt : the mount point inside the pot"),
+    "set-cmd": ("[-hv] -p pot -c cmd", POT, "-c cmd : the command line to start the pot"),
+    "set-hosts": (
+        "[-hv] -p pot [-H hostname:ip]",
+        POT,
+        "-H hostname:ip : the entry, it can be repeated more than once",
+    ),
+    "set-hook": (
+        "[-hv] -p pot [-s prestart] [-S poststart] [-t prestop] [-T poststop]",
+        POT,
+        "-s prestart : the script run before the pot starts",
+        "-S poststart : the script run after the pot has started",
+        "-t prestop : the script run before the pot stops",
+        "-T poststop : the script run after the pot has stopped",
+    ),
+    "get-attribute": ("[-hvq] -p pot -A attr", "-q quiet", POT, "-A attr : the attribute"),
+    "set-rss": (
+        "[-hv] -p pot [-C cpus] [-M memory]",
+        POT,
+        "-C cpus : the max number of CPUs",
+        "-M memory : the max amount of memory (bytes or K, M, G)",
+    ),
+    "get-rss": ("[-hvJ] -p pot", POT, "-J : output in JSON"),
+    "export-ports": (
+        "[-hv] -p pot -e [proto:]port[:pot_port]",
+        POT,
+        "-e port : the port to be exported, it can be repeated more than once",
+    ),
+    "add-dep": ("[-hv] -p pot -P depPot", POT, "-P depPot : the pot it depends on"),
+    "snapshot": (
+        "[-hvr] -p potname|-f fscomp",
+        "-p potname : the working pot",
+        "-f fscomp : the working fs component",
+        "-r : replace the oldest snapshot",
+    ),
+    "revert": ("[-hv] -p potname|-f fscomp", "-p potname : the working pot", "-f fscomp : the working fs component"),
+    "purge-snapshots": (
+        "[-hva] -p potname|-f fscomp",
+        "-p potname : the working pot",
+        "-f fscomp : the working fs component",
+        "-a : all snapshots, the last one as well",
+    ),
+    "export": (
+        "[-hvcFA] -p pot [-t tag] [-D directory] [-l compression-level] [-S seckey]",
+        POT,
+        "-t tag : the tag of the image (default: the snapshot)",
+        "-D directory : where to store the image (default: the current one)",
+        "-l compression-level : from 0 to 9 (default 6)",
+        "-c : check that the tag is newer than the last one",
+        "-F : force the export with several snapshots",
+        "-A : take or purge snapshots automatically",
+        '-S seckey : sign the image using signify secret key "seckey"',
+    ),
+    "import": (
+        "[-hv] -p pot -t tag -U URL [-C pubkey]",
+        POT,
+        "-t tag : the tag of the pot",
+        "-U URL : the base URL where to find the image file",
+        '-C pubkey : verify pot using signify public key "pubkey"',
+    ),
+    "prepare": (
+        "[-hvs] -p pot -U URL -t tag -a aID [-n potname] [-c cmd] [-e port]",
+        "-p pot : the image",
+        "-U URL : the base URL where to find the image file",
+        "-t tag : the tag of the pot",
+        "-a aID : the allocation ID",
+        "-n potname : the new potname",
+        "-c cmd : the command line to start the pot",
+        "-e port : the port to be exported, it can be repeated more than once",
+        "-N network-type : the network type, host is inherit",
+        "-i ipaddr : an ip address",
+        "-B bridge-name : the name of the private bridge to be used",
+        "-S network-stack : the network stack (ipv4, ipv6 or dual)",
+        "-d dns : the pot dns resolver configuration",
+        "-s : start the pot",
+        '-C pubkey : verify pot using signify public key "pubkey"',
+    ),
+    "update-config": ("[-hva] [-p pot]", POT, "-a : all pots"),
+    "set-status": ("[-hv] -p pot -s status", POT, "-s status : the new status"),
 }
 
 
 def of(command: str) -> str:
     """The usage text of a subcommand, '' being pot itself."""
-    return USAGE[command] if command in USAGE else f"pot {command} {OTHERS.get(command, '[-h]')}\n  -h print this help\n"
+    if command in USAGE:
+        return USAGE[command]
+    call, *lines = OTHERS.get(command, ("[-h]",))
+    if command in OTHERS:
+        lines = ["-h print this help", *(["-v verbose"] if command != "top" else []), *lines]
+    return "".join(
+        line + "\n" for line in (f"pot {command} {call}", *(f"  {line}" for line in lines or ["-h print this help"]))
+    )

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Processes as FreeBSD's tools see them, read from /proc.
 
-What only the double needs is left out: a jail's process 1, a waiting jexec, interpreters in front of the double's own scripts.
+What only the double needs is left out: a jail's process 1, a waiting jexec, interpreters in front of the double's own
+scripts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ OWN = "/.double/usr/bin/python3"
 
 
 class Process:
-    """One process: numbers as in /proc/PID/stat, argv as FreeBSD would show it, jid and jail name (0, '' on the host)."""
+    """One process: numbers as in /proc/PID/stat, argv as FreeBSD would show it, jid and jail name (0, '' on the
+    host).
+    """
 
     __slots__ = (
         "pid",
@@ -135,7 +138,7 @@ def everything() -> list[Process]:
             jails[jaillib.namespace_of(jail["pid"])] = (jail["jid"], name)
             inits.add(jail["pid"])
     found = []
-    for entry in sorted((int(name) for name in os.listdir("/proc") if name.isdigit())):
+    for entry in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         if entry in inits or (not on_host and entry == 1):
             continue
         process = read(entry)
@@ -184,6 +187,8 @@ def elapsed(seconds: int) -> str:
 
 
 def age(process: Process) -> int:
-    """Seconds as FreeBSD's ps counts them: the second of now minus the second of the start, up to one more than have passed."""
+    """Seconds as FreeBSD's ps counts them: the second of now minus the second of the start, up to one more than have
+    passed.
+    """
     now = time.time()
     return max(0, int(now) - int(now - time.clock_gettime(time.CLOCK_BOOTTIME) + process.start / TICKS))

@@ -12,12 +12,30 @@ import time
 FACILITIES = {
     name: number
     for number, name in enumerate(
-        "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console".split()
+        [
+            "kern",
+            "user",
+            "mail",
+            "daemon",
+            "auth",
+            "syslog",
+            "lpr",
+            "news",
+            "uucp",
+            "cron",
+            "authpriv",
+            "ftp",
+            "ntp",
+            "security",
+            "console",
+        ]
         + ["", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]
     )
     if name
 }
-PRIORITIES = {name: number for number, name in enumerate("emerg alert crit err warning notice info debug".split())}
+PRIORITIES = {
+    name: number for number, name in enumerate(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"])
+}
 PRIORITIES.update(panic=0, error=3, warn=4, none=8)
 SOCKET = "/var/run/log"
 PRIVILEGED = "/var/run/logpriv"

@@ -28,27 +28,75 @@ def make_ca(directory: Path, name: str = "Potluck test CA") -> Path:
     with open(directory / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not certificate.exists():
-            _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={name}",
-                     "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-                     "-keyout", directory / "ca.key", "-out", directory / "ca.crt.new")
+            _openssl(
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "30",
+                "-subj",
+                f"/CN={name}",
+                "-addext",
+                "basicConstraints=critical,CA:TRUE",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
+                "-keyout",
+                directory / "ca.key",
+                "-out",
+                directory / "ca.crt.new",
+            )
             (directory / "ca.crt.new").rename(certificate)
     return certificate
 
 
 def issue(ca: Path, into: Path, names: list[str], days: int = 30) -> tuple[Path, Path]:
-    """A certificate for DNS names and IP addresses, to serve and to ask with; (chain file, key file) named after the first."""
+    """A certificate for DNS names and IP addresses, to serve and to ask with; (chain file, key file) named after the
+    first.
+    """
     into.mkdir(parents=True, exist_ok=True)
     first = names[0].replace("*", "_")
     key, request, certificate = (into / f"{first}{suffix}" for suffix in (".key", ".csr", ".crt"))
     alternatives = ",".join(("IP:" if _is_address(name) else "DNS:") + name for name in names)
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={names[0]}",
-             "-keyout", key, "-out", request)
+    _openssl(
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        f"/CN={names[0]}",
+        "-keyout",
+        key,
+        "-out",
+        request,
+    )
     extensions = into / f"{first}.ext"
     extensions.write_text(
-        f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n", encoding="utf-8"
+        f"subjectAltName={alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n",
+        encoding="utf-8",
     )
-    _openssl("x509", "-req", "-in", request, "-CA", ca / "ca.crt", "-CAkey", ca / "ca.key", "-CAcreateserial", "-days", days,
-             "-extfile", extensions, "-out", certificate)
+    _openssl(
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-CA",
+        ca / "ca.crt",
+        "-CAkey",
+        ca / "ca.key",
+        "-CAcreateserial",
+        "-days",
+        days,
+        "-extfile",
+        extensions,
+        "-out",
+        certificate,
+    )
     with open(certificate, "a", encoding="utf-8") as chain:
         chain.write((ca / "ca.crt").read_text(encoding="utf-8"))
     request.unlink()

@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all neighbours share: a directory for their state, processes that outlive the caller and end at stop, addresses.
 
-A neighbour's state lies in ${POTLUCK_DOUBLE_DIR:-/var/tmp/potluck-double}/neighbours/KIND-NAME; info.json in it says where
-the neighbour answers and is what start prints. stop ends its processes and removes the directory.
+A neighbour's state lies in ${POTLUCK_DOUBLE_DIR:-/var/tmp/potluck-double}/neighbours/KIND-NAME; info.json in it says
+where the neighbour answers and is what start prints. stop ends its processes and removes the directory.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -72,9 +73,13 @@ class Neighbour:
         for address in addresses:
             if address.startswith("127.") or _has_address(address):
                 continue
-            result = subprocess.run(["ip", "address", "add", f"{address}/24", "dev", BRIDGE], capture_output=True, text=True, check=False)
+            result = subprocess.run(
+                ["ip", "address", "add", f"{address}/24", "dev", BRIDGE], capture_output=True, text=True, check=False
+            )
             if result.returncode != 0:
-                raise Failure(f"{address} is no address of this machine and cannot be added to {BRIDGE}: {result.stderr.strip()}")
+                raise Failure(
+                    f"{address} is no address of this machine and cannot be added to {BRIDGE}: {result.stderr.strip()}"
+                )
             added.append(address)
             self._store("addresses.json", added)
 
@@ -82,14 +87,21 @@ class Neighbour:
         """Start a program in a session of its own; its output goes to a file of the state directory."""
         with open(self.directory / log, "ab") as output:
             process = subprocess.Popen(
-                [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.directory,
-                env={**os.environ, **(env or {})}, start_new_session=True,
+                [str(word) for word in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.directory,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
             )
         self._store("pids.json", [*self._record("pids.json", []), [process.pid, _started(process.pid)]])
         return process.pid
 
     def _alive(self) -> list[int]:
-        return [pid for pid, started in self._record("pids.json", []) if started is not None and _started(pid) == started]
+        return [
+            pid for pid, started in self._record("pids.json", []) if started is not None and _started(pid) == started
+        ]
 
     def running(self) -> bool:
         """Whether all of its processes are there."""
@@ -103,7 +115,10 @@ class Neighbour:
             if ready():
                 return
             if not self.running() or time.monotonic() > deadline:
-                logs = "".join(path.read_text(encoding="utf-8", errors="replace")[-2000:] for path in sorted(self.directory.glob("log*")))
+                logs = "".join(
+                    path.read_text(encoding="utf-8", errors="replace")[-2000:]
+                    for path in sorted(self.directory.glob("log*"))
+                )
                 self.stop()
                 raise Failure(f"{self.kind} did not get ready ({what}):\n{logs}")
             time.sleep(0.05)
@@ -140,10 +155,8 @@ class Neighbour:
     def _end(self, signals: tuple[signal.Signals, ...]) -> None:
         for number in signals:
             for pid in self._alive():
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, number)
-                except ProcessLookupError:
-                    pass
             deadline = time.monotonic() + STOP_SECONDS
             while self._alive() and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -159,7 +172,9 @@ class Neighbour:
 
 
 def _has_address(address: str) -> bool:
-    shown = subprocess.run(["ip", "-brief", "address", "show", "to", address], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["ip", "-brief", "address", "show", "to", address], capture_output=True, text=True, check=True
+    )
     return bool(shown.stdout.strip())
 
 
@@ -201,7 +216,9 @@ def hosts(words: list[str]) -> dict[str, str]:
 
 def parser(kind: str, description: str | None) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """(parser, parser of start): a command line with start, stop and status, each with --name."""
-    top = argparse.ArgumentParser(prog=kind, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = argparse.ArgumentParser(
+        prog=kind, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = top.add_subparsers(dest="verb", required=True)
     start = None
     for verb in ("start", "stop", "status"):

@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What role tls writes for nginx, read by nginx itself, and asked through a running nginx with a stand-in for Synapse behind it.
+"""What role reverse_proxy writes for nginx, read by nginx itself, and asked through a running nginx with a stand-in for
+Synapse behind it.
 
-One run of Ansible renders every case (each is an inventory host). nginx runs as on this machine; only paths, the user and ports are put in its place.
+One run of Ansible renders every case (each is an inventory host). nginx runs as on this machine; only paths, the user
+and ports are put in its place.
 """
 
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import json
 import os
 import pathlib
@@ -27,36 +28,62 @@ import time
 
 import pytest
 import yaml
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import self_signed
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate.changes import Changes
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate.upkeep import Upkeep
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; tests/system-packages installs it")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; tests/tools/system-packages installs it")
 
 PORTS = {80: 18080, 443: 18443, 8448: 18448, 8447: 18447}
-BASE = {"matrix_domain": "example.com", "matrix_ip": "127.0.0.1", "matrix_tls_mode": "selfsigned", "matrix_ssl_email": "admin@example.com", "version": "1.22.1"}
+BASE = {
+    "matrix_domain": "example.com",
+    "matrix_ip": "10.0.0.5",
+    "matrix_tls_mode": "selfsigned",
+    "matrix_ssl_email": "admin@example.com",
+    "version": "1.22.1",
+}
 CASES = {
     "selfsigned": {},
     "acme": {"matrix_tls_mode": "acme"},
-    "hsts": {"tls_hsts_max_age": 31536000},
-    "http1": {"tls_http2": False},
+    "hsts": {"reverse_proxy_hsts_max_age": 31536000},
+    "http1": {"reverse_proxy_http2": False},
     "modern": {"version": "1.30.1"},
-    "none": {"matrix_nossl": True, "matrix_tls_mode": "", "matrix_trusted_proxies": ["127.0.0.1", "192.0.2.0/24", "2001:db8::/32"]},
+    "none": {
+        "matrix_nossl": True,
+        "matrix_tls_mode": "none",
+        "matrix_trusted_proxies": ["127.0.0.1", "192.0.2.0/24", "2001:db8::/32"],
+    },
     "none_untrusting": {"matrix_tls_mode": "none"},
-    "ipv6": {"tls_listen_addresses": ["::1", "127.0.0.1"]},
-    "wildcard": {"tls_listen_addresses": ["*"]},
+    "ipv6": {"reverse_proxy_listen_addresses": ["::1", "127.0.0.1"]},
+    "wildcard": {"reverse_proxy_listen_addresses": ["*"]},
     "awkward": {
         "matrix_extra_domains": ["matrix.example.com"],
-        "tls_well_known_client": {"org.example": {"quote": "it's \"$host\" \\ €", "list": [1, True, None]}, "m.homeserver": {"x": 1}},
-        "tls_well_known_server": "matrix.example.com:8448",
+        "reverse_proxy_well_known_client": {
+            "org.example": {"quote": 'it\'s "$host" \\ €', "list": [1, True, None]},
+            "m.homeserver": {"x": 1},
+        },
+        "reverse_proxy_well_known_server": "matrix.example.com:8448",
         "matrix_max_upload_size": "100M",
     },
 }
 REFUSED = {
-    "no_pair": ({"matrix_tls_mode": "provided"}, "matrix_tls_certificate: mode provided needs both"),
-    "plain_directory": ({"matrix_tls_mode": "acme", "matrix_acme_directory": "http://x/"}, "matrix_acme_directory: write the URL"),
-    "zerossl_without_mail": ({"matrix_tls_mode": "acme", "matrix_ssl_email": ""}, "matrix_ssl_email: ZeroSSL gives certificates only"),
-    "half_eab": ({"matrix_tls_mode": "acme", "matrix_acme_eab_kid": "x"}, "matrix_acme_eab_kid: external account binding needs both"),
-    "upload_in_words": ({"matrix_max_upload_size": "50 MB"}, "matrix_max_upload_size: write a number of bytes"),
+    "no_pair": ({"matrix_tls_mode": "provided"}, "matrix_tls_certificate is not set, but matrix_tls_mode is provided"),
+    "plain_directory": (
+        {"matrix_tls_mode": "acme", "matrix_acme_directory": "http://x/"},
+        "does not begin with https://; for example matrix_acme_directory",
+    ),
+    "zerossl_without_mail": (
+        {"matrix_tls_mode": "acme", "matrix_ssl_email": ""},
+        "matrix_ssl_email is not set, but the certificate is asked of ZeroSSL",
+    ),
+    "half_eab": (
+        {"matrix_tls_mode": "acme", "matrix_acme_eab_kid": "x"},
+        "matrix_acme_eab_hmac_key is not set, but matrix_acme_eab_kid is",
+    ),
+    "upload_in_words": ({"matrix_max_upload_size": "50 MB"}, "is not a number of bytes"),
 }
 PLAYBOOK = """
 - hosts: all
@@ -66,12 +93,16 @@ PLAYBOOK = """
         name: potluck.matrix.tls
         tasks_from: preflight.yml
         public: true
+    - ansible.builtin.include_role:
+        name: potluck.matrix.reverse_proxy
+        tasks_from: preflight.yml
+        public: true
     - ansible.builtin.template:
         src: "%(role)s/templates/nginx.conf.j2"
         dest: "{{ target }}/{{ inventory_hostname }}.conf"
         mode: "0600"
       vars:
-        __tls_prepared: {stdout: "changed: something\\nnginx: {{ version }}"}
+        __reverse_proxy_package: {packages: {nginx: "{{ version }},3"}}
       when: "'accepted' in group_names"
     - ansible.builtin.copy:
         content: "{{ __tls_settings | to_json }}"
@@ -81,33 +112,42 @@ PLAYBOOK = """
 """
 
 
-@pytest.fixture(scope="module", name="matrix_tls")
-def program():
-    """The program of role tls, as a module."""
-    spec = importlib.util.spec_from_file_location("matrix_tls", ROOT / "roles/tls/files/matrix-tls.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory, matrix_tls):
+def rendered(tmp_path_factory):
     """(directory, text of nginx.conf by case, output of Ansible)."""
     directory = tmp_path_factory.mktemp("nginx")
-    common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "target": str(directory), **BASE}
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "target": str(directory),
+        **BASE,
+    }
     groups = {"accepted": CASES, "refused": {name: values for name, (values, _message) in REFUSED.items()}}
-    inventory = {group: {"hosts": {name: {**common, **values} for name, values in cases.items()}} for group, cases in groups.items()}
+    inventory = {
+        group: {"hosts": {name: {**common, **values} for name, values in cases.items()}}
+        for group, cases in groups.items()
+    }
     (directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
-    (directory / "play.yml").write_text(PLAYBOOK % {"role": ROOT / "roles/tls"})
+    (directory / "play.yml").write_text(PLAYBOOK % {"role": ROOT / "roles/reverse_proxy"})
     run = subprocess.run(
-        [pathlib.Path(sys.executable).with_name("ansible-playbook"), "-i", directory / "inventory.yml", directory / "play.yml"],
+        [
+            pathlib.Path(sys.executable).with_name("ansible-playbook"),
+            "-i",
+            directory / "inventory.yml",
+            directory / "play.yml",
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), **os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_FORKS": "4"},
+        env={
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            **os.environ,
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            "ANSIBLE_FORKS": "4",
+        },
         check=False,
     )
-    chain, key = matrix_tls.self_signed(["example.com", "matrix.example.com"], ["127.0.0.1"], 30)
+    chain, key = self_signed(["example.com", "matrix.example.com"], ["127.0.0.1"], 30)
     (directory / "fullchain.pem").write_text(chain)
     (directory / "privkey.pem").write_text(key)
     texts = {}
@@ -121,6 +161,7 @@ def here(directory, text):
     """The configuration with this machine's paths, user and free ports."""
     (directory / "logs").mkdir(exist_ok=True)
     for old, new in (
+        ("listen 10.0.0.5:", "listen 127.0.0.1:"),
         ("/usr/local/etc/nginx/mime.types", "/etc/nginx/mime.types"),
         ("user www;", "user root;"),
         ("/var/run/nginx.pid", str(directory / "nginx.pid")),
@@ -130,7 +171,12 @@ def here(directory, text):
         ("worker_processes auto", "worker_processes 1"),
     ):
         text = text.replace(old, new)
-    return re.sub(r"^(\s*listen .*):(\d+)\b", lambda found: "%s:%d" % (found.group(1), PORTS[int(found.group(2))]), text, flags=re.M)
+    return re.sub(
+        r"^(\s*listen .*):(\d+)\b",
+        lambda found: "%s:%d" % (found.group(1), PORTS[int(found.group(2))]),
+        text,
+        flags=re.M,
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -142,7 +188,9 @@ def test_nginx_reads_it(rendered, case):
         text = text.replace("http2 on;", "")
     path = directory / (case + ".here.conf")
     path.write_text(text)
-    done = subprocess.run([NGINX, "-t", "-p", str(directory), "-c", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [NGINX, "-t", "-p", str(directory), "-c", str(path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "[warn]" not in re.sub(r'.*the "listen ... http2" directive is deprecated.*', "", done.stderr)
 
@@ -158,13 +206,19 @@ def test_ports(rendered):
     texts = rendered[1]
     assert set(re.findall(r"listen \S+:(\d+)", texts["acme"])) == {"80", "443", "8448"}
     assert set(re.findall(r"listen \S+:(\d+)", texts["none"])) == {"80", "8447"}
-    assert "listen [::1]:443" in texts["ipv6"] and "acme-challenge" in texts["acme"] and "acme-challenge" not in texts["selfsigned"]
+    assert (
+        "listen [::1]:443" in texts["ipv6"]
+        and "acme-challenge" in texts["acme"]
+        and "acme-challenge" not in texts["selfsigned"]
+    )
     assert "client_max_body_size 100M;" in texts["awkward"]
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_in_words(rendered, case):
-    lines = [line for line in rendered[2].splitlines() if ("[%s]" % case) in line and ("fatal" in line or "failed" in line)]
+    lines = [
+        line for line in rendered[2].splitlines() if (f"[{case}]") in line and ("fatal" in line or "failed" in line)
+    ]
     assert lines and any(REFUSED[case][1] in line for line in lines), lines
 
 
@@ -179,7 +233,9 @@ class Synapse(socketserver.ThreadingUnixStreamServer):
             line = self.rfile.readline().decode("latin-1").split()
             headers = http.client.parse_headers(self.rfile)
             self.rfile.read(int(headers.get("Content-Length", 0)))
-            seen = json.dumps({"path": line[1], "headers": {name.lower(): value for name, value in headers.items()}}).encode()
+            seen = json.dumps(
+                {"path": line[1], "headers": {name.lower(): value for name, value in headers.items()}}
+            ).encode()
             extra = b"Access-Control-Allow-Origin: *\r\n"
             head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
             self.wfile.write(head + extra + b"Content-Length: %d\r\n\r\n" % len(seen) + seen)
@@ -256,7 +312,7 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize("running", ["awkward"], indirect=True)
-def test_behaviour_with_tls(running, matrix_tls):
+def test_behaviour_with_tls(running):
     _case, directory = running
     for port in (443, 8448):
         for path in FORBIDDEN:
@@ -267,10 +323,12 @@ def test_behaviour_with_tls(running, matrix_tls):
         status, headers, text = ask(port, "/.well-known/matrix/client")
         assert json.loads(text) == {
             "m.homeserver": {"base_url": "https://example.com", "x": 1},
-            "org.example": CASES["awkward"]["tls_well_known_client"]["org.example"],
+            "org.example": CASES["awkward"]["reverse_proxy_well_known_client"]["org.example"],
         }
         # Room aliases and the like must reach Synapse as they were encoded.
-        status, headers, text = ask(port, "/_matrix/client/v3/rooms/%21a%2Fb%3Aexample.com/x?y=%2F", {"X-Forwarded-For": "203.0.113.9"})
+        status, headers, text = ask(
+            port, "/_matrix/client/v3/rooms/%21a%2Fb%3Aexample.com/x?y=%2F", {"X-Forwarded-For": "203.0.113.9"}
+        )
         seen = json.loads(text)
         assert seen["path"] == "/_matrix/client/v3/rooms/%21a%2Fb%3Aexample.com/x?y=%2F"
         assert seen["headers"]["x-forwarded-for"] == "127.0.0.1" and seen["headers"]["x-forwarded-proto"] == "https"
@@ -280,13 +338,14 @@ def test_behaviour_with_tls(running, matrix_tls):
     assert ask(80, "/_matrix/client/versions?a=b")[:2][0] == 301
     assert ask(80, "/_matrix/client/versions?a=b")[1]["Location"] == "https://example.com/_matrix/client/versions?a=b"
     settings = json.loads((directory / "awkward.json").read_text())
-    settings.update(directory=str(directory), ports=[PORTS[443], PORTS[8448]], prove_timeout=0)
-    matrix_tls.Tls(settings).prove()
-    chain, key = matrix_tls.self_signed(["example.com"], [], 30)
+    settings.update(directory=str(directory))
+    asked = ("127.0.0.1", [PORTS[443], PORTS[8448]], 0)
+    Upkeep(settings, Changes()).prove(*asked)
+    chain, key = self_signed(["example.com"], [], 30)
     (directory / "other").mkdir()
     (directory / "other" / "fullchain.pem").write_text(chain)
-    with pytest.raises(matrix_tls.Problem, match="shows another certificate on port"):
-        matrix_tls.Tls({**settings, "directory": str(directory / "other")}).prove()
+    with pytest.raises(Sentence, match="shows another certificate on port"):
+        Upkeep({**settings, "directory": str(directory / "other")}, Changes()).prove(*asked)
 
 
 @pytest.mark.parametrize("running", ["none", "none_untrusting"], indirect=True)
@@ -300,7 +359,9 @@ def test_behaviour_behind_a_proxy(running):
             assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("203.0.113.9", "https")
         else:
             assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
-        assert json.loads(ask(port, "/.well-known/matrix/client")[2]) == {"m.homeserver": {"base_url": "https://example.com"}}
+        assert json.loads(ask(port, "/.well-known/matrix/client")[2]) == {
+            "m.homeserver": {"base_url": "https://example.com"}
+        }
 
 
 @pytest.mark.parametrize("running", ["hsts"], indirect=True)

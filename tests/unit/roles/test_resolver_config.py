@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the roles write for names below .consul: a configuration that unbound accepts, and a resolv.conf that leads to it."""
+"""What the roles write for names below .consul: a configuration that unbound accepts, and a resolv.conf that leads to
+it.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,21 @@ def rendered(text, **variables):
 def configuration(tmp_path):
     """The settings as unbound itself reads them, by name."""
     if CHECK is None:
-        pytest.skip("unbound is not installed; tests/system-packages installs it")
+        pytest.skip("unbound is not installed; tests/tools/system-packages installs it")
     template = (ROLES / "consul_agent/templates/unbound.conf.j2").read_text(encoding="utf-8")
-    text = rendered(template, ansible_managed="x", __consul_agent_dns_port=8600, consul_agent_dns_forwarders=["10.0.0.1", "10.0.0.2"])
+    text = rendered(
+        template,
+        ansible_managed="x",
+        __consul_agent_dns_port=8600,
+        consul_agent_dns_forwarders=["10.0.0.1", "10.0.0.2"],
+    )
     path = tmp_path / "matrix.conf"
     # The places and the account of FreeBSD are not here.
-    path.write_text(text.replace("/var/unbound", str(tmp_path)).replace("/var/run", str(tmp_path)).replace("username: unbound", 'username: ""'))
+    path.write_text(
+        text.replace("/var/unbound", str(tmp_path))
+        .replace("/var/run", str(tmp_path))
+        .replace("username: unbound", 'username: ""')
+    )
     subprocess.run([CHECK, path], check=True, capture_output=True)
 
     def read(name):
@@ -50,10 +61,13 @@ def test_unbound_reads_what_is_meant(configuration):
     assert configuration("do-not-query-localhost") == configuration("qname-minimisation") == ["no"]
 
 
-@pytest.mark.parametrize(("forwarders", "servers"), [
-    (["10.0.0.1"], ["127.0.0.1", "10.0.0.1"]),
-    (["10.0.0.1", "10.0.0.2", "10.0.0.3"], ["127.0.0.1", "10.0.0.1", "10.0.0.2"]),
-])
+@pytest.mark.parametrize(
+    ("forwarders", "servers"),
+    [
+        (["10.0.0.1"], ["127.0.0.1", "10.0.0.1"]),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], ["127.0.0.1", "10.0.0.1", "10.0.0.2"]),
+    ],
+)
 def test_the_pot_asks_its_own_resolver_first(forwarders, servers):
     text = yaml.safe_load((ROLES / "pot_jail/vars/main.yml").read_text(encoding="utf-8"))["__pot_jail_resolv_conf"]
-    assert rendered(text, matrix_dns_forwarders=forwarders) == "".join("nameserver %s\n" % server for server in servers)
+    assert rendered(text, matrix_dns_forwarders=forwarders) == "".join(f"nameserver {server}\n" for server in servers)

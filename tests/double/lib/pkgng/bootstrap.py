@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pkgng import cli, jobs, repositories
+from pkgng import cli, fetching, jobs, repositories
+from pkgng.commandline import Quiet
 from pkgng.database import Database
 
 _UNATTENDED = (
@@ -26,8 +27,10 @@ def _agreed(arguments: list[str]) -> bool:
     if not sys.stdin.isatty():
         sys.stderr.write(_UNATTENDED)
         return False
-    sys.stdout.write("The package management tool is not yet installed on your system.\n"
-                     "Do you want to fetch and install it now? [y/N]: ")
+    sys.stdout.write(
+        "The package management tool is not yet installed on your system.\n"
+        "Do you want to fetch and install it now? [y/N]: "
+    )
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -40,15 +43,17 @@ def _fetch() -> bool:
         except repositories.Unreachable as problem:
             sys.stderr.write(f"pkg: Error fetching {problem}\n")
             continue
-        if record is None:
+        if record is None or fetching.fault_of("pkg") == "missing":
             sys.stderr.write(f"pkg: Error fetching {repository.url}/Latest/pkg.txz: Not Found\n")
             continue
         print("Verifying signature with trusted certificate pkg.freebsd.org.2013102301... done")
         record["remote"] = False
-        jobs.carry_out(jobs.Plan(install=[record], requested={"pkg"}), Database(write=True), False, cli.Quiet(False))
+        jobs.carry_out(jobs.Plan(install=[record], requested={"pkg"}), Database(write=True), False, Quiet(False))
         return True
-    sys.stderr.write("A pre-built version of pkg could not be found for your system.\n"
-                     "Consider changing PACKAGESITE or installing it from ports: 'ports-mgmt/pkg'.\n")
+    sys.stderr.write(
+        "A pre-built version of pkg could not be found for your system.\n"
+        "Consider changing PACKAGESITE or installing it from ports: 'ports-mgmt/pkg'.\n"
+    )
     return False
 
 
@@ -66,3 +71,4 @@ def main(arguments: list[str]) -> int:
         return cli.bootstrap([])
     sys.stdout.flush()
     os.execv(cli.REAL, ["pkg", *arguments])
+    return None

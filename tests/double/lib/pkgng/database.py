@@ -41,11 +41,13 @@ class Database:
         if not write and not exists():
             return
         os.makedirs(DIRECTORY, exist_ok=True)
-        self._lock = open(PATH, "a+b")
+        self._lock = os.fdopen(os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644), "a+b")
         self._acquire(fcntl.LOCK_EX if write else fcntl.LOCK_SH)
         self._connection = sqlite3.connect(PATH, isolation_level=None)
         if write:
-            self._connection.execute("CREATE TABLE IF NOT EXISTS packages (name TEXT PRIMARY KEY, record TEXT NOT NULL)")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS packages (name TEXT PRIMARY KEY, record TEXT NOT NULL)"
+            )
         try:
             rows = self._connection.execute("SELECT name, record FROM packages ORDER BY name").fetchall()
         except sqlite3.OperationalError:

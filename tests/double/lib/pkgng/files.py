@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import grp
 import hashlib
 import json
 import os
 import pwd
-import grp
 import re
 import shutil
 import subprocess
@@ -18,7 +19,9 @@ import subprocess
 from pkgng import repositories
 
 # The local hierarchy itself stays when it becomes empty.
-_KEPT = {"/usr/local/" + name for name in ("bin", "sbin", "etc", "etc/rc.d", "lib", "libexec", "share", "share/man", "www")}
+_KEPT = {
+    "/usr/local/" + name for name in ("bin", "sbin", "etc", "etc/rc.d", "lib", "libexec", "share", "share/man", "www")
+}
 
 
 class Failed(Exception):
@@ -61,7 +64,9 @@ def _own(path: str, user: str, group: str, mode: str) -> None:
 
 
 def create_accounts(record: dict, say) -> None:
-    """Users and groups of a port, with the fixed ids of FreeBSD's UIDs and GIDs files, as its pre-install script does."""
+    """Users and groups of a port, with the fixed ids of FreeBSD's UIDs and GIDs files, as its pre-install script
+    does.
+    """
     if not record.get("users") and not record.get("groups"):
         return
     with open(f"{repositories.BUILT_IN}/accounts.json", encoding="utf-8") as stream:
@@ -85,8 +90,23 @@ def create_accounts(record: dict, say) -> None:
             say(f"Using existing user '{name}'")
         except KeyError:
             say(f"Creating user '{name}' with uid '{user['uid']}'")
-            _run(["/usr/sbin/pw", "useradd", name, "-u", str(user["uid"]), "-g", str(user["group"]), "-c", user["gecos"],
-                  "-d", user["home"], "-s", user["shell"]])
+            _run(
+                [
+                    "/usr/sbin/pw",
+                    "useradd",
+                    name,
+                    "-u",
+                    str(user["uid"]),
+                    "-g",
+                    str(user["group"]),
+                    "-c",
+                    user["gecos"],
+                    "-d",
+                    user["home"],
+                    "-s",
+                    user["shell"],
+                ]
+            )
         if user["home"] not in ("/nonexistent", "/var/empty") and not os.path.isdir(user["home"]):
             say("===> Creating homedir(s)")
             os.makedirs(user["home"])
@@ -116,12 +136,16 @@ def _tree(source: str):
 
 
 def planned(record: dict) -> dict[str, tuple[str, str]]:
-    """What the package puts where: {path: (how, from)}, how being copy, link or script (a copy behind the line that names its interpreter)."""
+    """What the package puts where: {path: (how, from)}, how being copy, link or script (a copy behind the line that
+    names its interpreter).
+    """
     plan = {}
     trees = [f"{record['source']}/root"] + record.get("copy_trees", [])
     for tree in trees:
         for source, path in _tree(tree):
-            script = "interpreter" in record and re.match("/usr/local/s?bin/", path) and not os.stat(source).st_mode & 0o100
+            script = (
+                "interpreter" in record and re.match("/usr/local/s?bin/", path) and not os.stat(source).st_mode & 0o100
+            )
             plan[path] = ("script" if script else "copy", source)
     for place, source in record.get("link_trees", {}).items():
         for name in sorted(os.listdir(source)):
@@ -204,7 +228,5 @@ def remove(record: dict) -> None:
     for path in sorted(record["files"], reverse=True):
         _remove_file(path)
     for path, *_owner in sorted(record.get("directories", []), reverse=True):
-        try:
+        with contextlib.suppress(OSError):
             os.rmdir(path)
-        except OSError:
-            pass

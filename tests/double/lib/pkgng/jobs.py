@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 
 import mounts
-from pkgng import files, query, versions
+
+from pkgng import fetching, files, query, versions
 from pkgng.database import Database
 
 # pkg warns about space only from here on (WARN_SIZE_LIMIT).
@@ -78,19 +79,26 @@ def summary(plan: Plan, database: Database) -> str:
             text.extend(f"\t{form(record)}\n" for record in sorted(records, key=lambda record: record["name"]))
 
     def changing(record: dict) -> str:
-        return f"{record['name']}: {database.packages[record['name']]['version']} -> {record['version']} [{record['repository']}]"
+        return (
+            f"{record['name']}: {database.packages[record['name']]['version']} -> {record['version']} "
+            f"[{record['repository']}]"
+        )
 
     def plain(record: dict) -> str:
         return f"{record['name']}: {record['version']} [{record['repository']}]"
 
     block("New packages to be INSTALLED", plan.install, plain)
     block("Installed packages to be UPGRADED", plan.upgrade, changing)
-    block("Installed packages to be REINSTALLED", plan.reinstall, lambda record: f"{record['name']}-{record['version']} [{record['repository']}]")
+    block(
+        "Installed packages to be REINSTALLED",
+        plan.reinstall,
+        lambda record: f"{record['name']}-{record['version']} [{record['repository']}]",
+    )
     text.append("\n")
     for verb, records in (("installed", plan.install), ("upgraded", plan.upgrade), ("reinstalled", plan.reinstall)):
         if records:
             text.append(f"Number of packages to be {verb}: {len(records)}\n")
-    remote = [record for record in everything if record.get("remote")]
+    remote = fetching.to_fetch(everything)
     grows = sum(record.get("flatsize", 0) for record in plan.install)
     if grows > _WARN_SIZE:
         text.append(f"\nThe process will require {query.human(grows)} more space.\n")
@@ -99,20 +107,20 @@ def summary(plan: Plan, database: Database) -> str:
     return "".join(text)
 
 
-def _jail_prefix() -> str:
+def jail_prefix() -> str:
     """pkg puts the host name before its progress lines inside a jail."""
     return f"[{os.uname().nodename}] " if mounts.identity().get("kind") == "pot" else ""
 
 
 def carry_out(plan: Plan, database: Database, automatic: bool, say) -> None:
-    """Place everything planned; the database is written after each package. Raises files.Failed."""
-    prefix = _jail_prefix()
+    """Fetch everything planned, then place it; the database is written after each package. Raises files.Failed and
+    fetching.NotFetched.
+    """
+    prefix = jail_prefix()
     everything = plan.everything()
     total = len(everything)
-    remote = [record for record in everything if record.get("remote")]
-    for number, record in enumerate(remote, 1):
-        say(f"{prefix}[{number}/{len(remote)}] Fetching {record['name']}-{record['version']}: .......... done")
-    if remote:
+    fetching.fetch(everything, prefix, say)
+    if any(record.get("remote") for record in everything):
         say("Checking integrity... done (0 conflicting)")
     messages = []
     for number, record in enumerate(everything, 1):
@@ -133,13 +141,15 @@ def carry_out(plan: Plan, database: Database, automatic: bool, say) -> None:
         say(f"{head}Extracting {label}: . done")
         files.run_script(record, "post-install")
         was_automatic = old["automatic"] if old is not None else automatic or name not in plan.requested
-        database.put({
-            **placed,
-            "automatic": was_automatic and (name not in plan.requested or automatic),
-            "locked": False,
-            "time": int(time.time()),
-            "annotations": {**(old or {}).get("annotations", {}), **placed.get("annotations", {})},
-        })
+        database.put(
+            {
+                **placed,
+                "automatic": was_automatic and (name not in plan.requested or automatic),
+                "locked": False,
+                "time": int(time.time()),
+                "annotations": {**(old or {}).get("annotations", {}), **placed.get("annotations", {})},
+            }
+        )
         if record.get("message"):
             messages.append((label, record["message"]))
     for label, message in messages:
@@ -182,8 +192,13 @@ def removable(database: Database) -> list[dict]:
 def removal_summary(records: list[dict], universe: bool) -> str:
     """The list that pkg shows before it removes."""
     tail = " (of 0 packages in the universe)" if universe else ""
-    text = f"Deinstallation has been requested for the following {len(records)} packages{tail}:\n\nInstalled packages to be REMOVED:\n"
-    text += "".join(f"\t{record['name']}: {record['version']}\n" for record in sorted(records, key=lambda record: record["name"]))
+    text = (
+        f"Deinstallation has been requested for the following {len(records)} packages{tail}:\n\nInstalled packages to "
+        f"be REMOVED:\n"
+    )
+    text += "".join(
+        f"\t{record['name']}: {record['version']}\n" for record in sorted(records, key=lambda record: record["name"])
+    )
     text += f"\nNumber of packages to be removed: {len(records)}\n"
     freed = sum(record.get("flatsize", 0) for record in records)
     if freed > _WARN_SIZE:
@@ -193,7 +208,7 @@ def removal_summary(records: list[dict], universe: bool) -> str:
 
 def carry_out_removal(records: list[dict], database: Database, say) -> None:
     """Take the packages away in the order given."""
-    prefix = _jail_prefix()
+    prefix = jail_prefix()
     for number, record in enumerate(records, 1):
         head, label = f"{prefix}[{number}/{len(records)}] ", f"{record['name']}-{record['version']}"
         say(f"{head}Deinstalling {label}...")

@@ -67,8 +67,9 @@ _FIELD = re.compile(r"%(?:([#?])([drCLFDUGA])|([drFDA])([nvops])|([CLUG])|s([hb]
 def lines(text: str, record: dict, packages: dict[str, dict]) -> list[str]:
     """The lines a format gives for one package: one for each item of the first list it names. Raises ValueError."""
     lists = _lists(record, packages)
-    looped = next((match.group(3) or match.group(5) for match in _FIELD.finditer(text)
-                   if match.group(3) or match.group(5)), None)
+    looped = next(
+        (match.group(3) or match.group(5) for match in _FIELD.finditer(text) if match.group(3) or match.group(5)), None
+    )
 
     def fill(item: dict[str, str]) -> str:
         def one(match: re.Match) -> str:

@@ -16,14 +16,18 @@ import os
 import re
 from dataclasses import dataclass
 
-import mounts
-from pkgng import ucl
+from release import userland
+
+from pkgng import fetching, ucl
 
 REPOS_DIRS = ("/etc/pkg/", "/usr/local/etc/pkg/repos/")
 CATALOGUES = "/var/db/pkg/repos"
 # The double's own catalogue stands for FreeBSD's mirrors and for the mirror of a site's own under a reserved name.
 BUILT_IN = "/.double/src/packages"
-MIRRORS = re.compile(r"(?:pkg\+)?https?://(?:(?:[\w.]+\.)?pkg\.freebsd\.org|pkg\.example\.test)(?=[/:]|$)", re.IGNORECASE)
+KERNEL_MODULES = BUILT_IN + "/kmods"
+MIRRORS = re.compile(
+    r"(?:pkg\+)?https?://(?:(?:[\w.]+\.)?pkg\.freebsd\.org|pkg\.example\.test)(?=[/:]|$)", re.IGNORECASE
+)
 
 
 class Unreachable(Exception):
@@ -46,8 +50,8 @@ class Repository:
 
 def release() -> tuple[str, str]:
     """Major and minor version of this root's userland."""
-    match = re.match(r"(\d+)\.(\d+)", mounts.identity().get("release", ""))
-    return match.groups() if match else ("13", "2")
+    major, _dot, minor = userland().name.partition(".")
+    return major, minor
 
 
 def abi() -> str:
@@ -56,16 +60,20 @@ def abi() -> str:
 
 
 def osversion() -> str:
-    """__FreeBSD_version of this userland, to the precision the release's name gives."""
-    major, minor = release()
-    return f"{major}{int(minor):02d}{'001' if (major, minor) == ('13', '2') else '000'}"
+    """__FreeBSD_version of this userland."""
+    return userland().osreldate
 
 
 def _expand(text: str) -> str:
     major, minor = release()
     variables = {
-        "ABI": abi(), "OSVERSION": osversion(), "VERSION_MAJOR": major, "VERSION_MINOR": minor,
-        "OSNAME": "FreeBSD", "ARCH": "amd64", "RELEASE": f"{major}.{minor}",
+        "ABI": abi(),
+        "OSVERSION": osversion(),
+        "VERSION_MAJOR": major,
+        "VERSION_MINOR": minor,
+        "OSNAME": "FreeBSD",
+        "ARCH": "amd64",
+        "RELEASE": f"{major}.{minor}",
     }
     return re.sub(r"\$\{(\w+)\}", lambda match: variables.get(match.group(1), match.group()), text)
 
@@ -109,6 +117,8 @@ def _source(repository: Repository) -> tuple[str, str]:
     if not MIRRORS.match(url):
         raise Unreachable(f"{re.sub('^pkg.', '', url)}/meta.txz: No address record")
     branch = url.rstrip("/").rsplit("/", 1)[-1]
+    if re.fullmatch(r"kmods_(quarterly|latest)_\d+", branch):
+        return KERNEL_MODULES, branch
     if branch not in ("quarterly", "latest"):
         raise Unreachable(f"{re.sub('^pkg.', '', url)}/meta.txz: Not Found")
     return BUILT_IN, branch
@@ -116,7 +126,8 @@ def _source(repository: Repository) -> tuple[str, str]:
 
 def _listing(directory: str) -> list[str]:
     return sorted(
-        path for path in (os.path.join(directory, name, "package.json") for name in os.listdir(directory))
+        path
+        for path in (os.path.join(directory, name, "package.json") for name in os.listdir(directory))
         if os.path.isfile(path)
     )
 
@@ -127,7 +138,9 @@ def _state(repository: Repository) -> tuple[str, list[str], str]:
     digest = hashlib.sha256(repository.url.encode())
     for path in paths:
         status = os.stat(path)
-        digest.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode())
+        fault = fetching.fault_of(os.path.basename(os.path.dirname(path)))
+        what_it_needs = fault if fault.startswith("needs ") else ""
+        digest.update(f"{path} {status.st_mtime_ns} {status.st_size} {what_it_needs}\n".encode())
     return digest.hexdigest(), paths, branch
 
 
@@ -147,7 +160,12 @@ def read(repository: Repository, paths: list[str], branch: str) -> dict[str, dic
         with open(path, encoding="utf-8") as stream:
             record = json.load(stream)
         record.update(record.pop("branches", {}).get(branch, {}))
-        record.update(source=os.path.dirname(path), repository=repository.name, remote=repository.remote)
+        record.update(
+            source=os.path.dirname(path), repository=repository.name, remote=repository.remote, url=repository.url
+        )
+        how, _blank, other = fetching.fault_of(record["name"]).partition(" ")
+        if how == "needs":
+            record["depends"] = [*record.get("depends", []), other]
         packages[record["name"]] = record
     return packages
 
@@ -166,7 +184,10 @@ def refresh(repository: Repository, force: bool) -> int | None:
         return None
     packages = read(repository, paths, branch)
     os.makedirs(f"{CATALOGUES}/{repository.name}", exist_ok=True)
-    for name, content in (("meta", {"version": 2, "url": repository.url}), ("db", {"state": state, "packages": packages})):
+    for name, content in (
+        ("meta", {"version": 2, "url": repository.url}),
+        ("db", {"state": state, "packages": packages}),
+    ):
         path = f"{CATALOGUES}/{repository.name}/{name}"
         with open(path + ".new", "w", encoding="utf-8") as stream:
             json.dump(content, stream)

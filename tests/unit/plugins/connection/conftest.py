@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot_connection
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import entering
 
 JEXEC = """#!/bin/sh
 test "$1" = -l || { echo "usage: jexec" >&2; exit 1; }
@@ -35,19 +34,19 @@ class Host:
 
     def __init__(self, path):
         self.path = path
-        for name in ('jails', 'running', 'bin'):
+        for name in ("jails", "running", "bin"):
             (path / name).mkdir()
 
     def pot(self, name, running=True):
         """Add a pot and return the directory its commands start in."""
-        (self.path / 'jails' / name).mkdir()
+        (self.path / "jails" / name).mkdir()
         if running:
-            (self.path / 'running' / name).touch()
-        return self.path / 'jails' / name
+            (self.path / "running" / name).touch()
+        return self.path / "jails" / name
 
     def command(self, name, text):
-        path = self.path / 'bin' / name
-        path.write_text(text.replace('HOST', str(self.path)))
+        path = self.path / "bin" / name
+        path.write_text(text.replace("HOST", str(self.path)))
         path.chmod(0o755)
         return path
 
@@ -55,8 +54,8 @@ class Host:
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     host = Host(tmp_path)
-    monkeypatch.setattr(_pot_connection, 'JEXEC', str(host.command('jexec', JEXEC)))
-    monkeypatch.setattr(_pot_connection, 'JLS', str(host.command('jls', JLS)))
-    monkeypatch.setattr(_pot_connection, 'POT', str(host.command('pot', POT)))
-    monkeypatch.setenv('PATH', str(tmp_path / 'bin') + os.pathsep + os.environ['PATH'])
+    monkeypatch.setattr(entering, "JEXEC", str(host.command("jexec", JEXEC)))
+    monkeypatch.setattr(entering, "JLS", str(host.command("jls", JLS)))
+    monkeypatch.setattr(entering, "POT", str(host.command("pot", POT)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + os.environ["PATH"])
     return host

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory plugin against a machine reached by the connection local."""
+"""The inventory plugin against a host reached by the connection local."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ def fixture_machine(tmp_path, monkeypatch):
         (jails / name / "conf/pot.conf").write_text(text.replace("level=1", "level=0") + 'pot.env="TOKEN=geheim"\n')
     (jails / "broken").mkdir()
     (tmp_path / "usr/etc/pot").mkdir(parents=True)
-    (tmp_path / "usr/etc/pot/pot.conf").write_text("POT_FS_ROOT=%s\n" % jails.parent)
-    for command, text in (("pot", ""), ("jls", "echo 4 e1 e1.fbsd1.example.test %s/e1/m; echo 5 d1 other /elsewhere" % jails)):
-        (bins / command).write_text("#!/bin/sh\n%s\n" % text)
+    (tmp_path / "usr/etc/pot/pot.conf").write_text(f"POT_FS_ROOT={jails.parent}\n")
+    for command, text in (
+        ("pot", ""),
+        ("jls", f"echo 4 e1 e1.fbsd1.example.test {jails}/e1/m; echo 5 d1 other /elsewhere"),
+    ):
+        (bins / command).write_text(f"#!/bin/sh\n{text}\n")
         (bins / command).chmod(0o755)
-    monkeypatch.setenv("PATH", "%s:/usr/bin:/bin" % bins)
+    monkeypatch.setenv("PATH", f"{bins}:/usr/bin:/bin")
     return tmp_path
 
 
@@ -50,8 +53,16 @@ def test_running_pots_can_be_entered(machine):
     assert list(inventory.hosts) == ["e1"]
     variables = inventory.get_host("e1").get_vars()
     assert variables["ansible_connection"] == "potluck.matrix.pot" and variables["ansible_pot_name"] == "e1"
-    assert variables["ansible_host"] == "machine1" and variables["ansible_user"] == "root" and variables["ansible_pot_host_connection"] == "local"
-    assert variables["pot"]["ip"] == ["vtnet0|10.0.2.50"] and variables["pot"]["jid"] == 4 and variables["pot"]["machine"] == "machine1"
+    assert (
+        variables["ansible_host"] == "machine1"
+        and variables["ansible_user"] == "root"
+        and variables["ansible_pot_host_connection"] == "local"
+    )
+    assert (
+        variables["pot"]["ip"] == ["vtnet0|10.0.2.50"]
+        and variables["pot"]["jid"] == 4
+        and variables["pot"]["machine"] == "machine1"
+    )
     assert "geheim" not in str(variables)
     assert inventory.get_groups_dict()["addressed"] == inventory.get_groups_dict()["pots"] == ["e1"]
 
@@ -69,7 +80,7 @@ def test_pots_directory_behind_a_link(machine):
 
 
 def test_the_same_name_on_two_machines(machine):
-    with pytest.raises(AnsibleParserError, match="two machines have a pot named e1"):
+    with pytest.raises(AnsibleParserError, match="two hosts have a pot named e1"):
         load(machine, "machines: {a: , b: }\n")
     assert len(load(machine, "machines: {a: , b: }\nqualified: true\n").hosts) == 2
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine with pot in a temporary directory: the files are real, the commands are functions.
+"""A host with pot in a temporary directory: the files are real, the commands are functions.
 
 The answers, exit codes included, are those of the captures. A test puts a function into C(faults) under the name of a
 pot subcommand to make that command misbehave.
@@ -15,7 +15,15 @@ import shutil
 import subprocess
 import time
 
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import locks
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import creation, guard, guarding
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import machine as machine_module
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf, cloned_conf, initial_conf
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine, pot_lock
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.mounts import parse_fscomp
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.options import merge
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.output import parse_status
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.reconcile import PotModule
 from ansible_collections.potluck.matrix.plugins.modules import pot as pot_module
 
 
@@ -27,22 +35,41 @@ class FakeMachine:
         self.fs_root = self.directory + "/opt/pot"
         self.tmp = self.directory + "/tmp"
         self.pot = self.directory + "/usr/local/bin/pot"
-        for path in ("opt/pot/jails", "opt/pot/bridges", "opt/pot/bases", "tmp", "usr/local/bin", "usr/local/etc/pot/flavours", "run", "db",
-                     "manifests", "data"):
+        for path in (
+            "opt/pot/jails",
+            "opt/pot/bridges",
+            "opt/pot/bases",
+            "tmp",
+            "usr/local/bin",
+            "usr/local/etc/pot/flavours",
+            "usr/local/libexec",
+            "run",
+            "db",
+            "manifests",
+            "data",
+        ):
             os.makedirs(os.path.join(self.directory, path))
         self.write(self.pot, "#!/bin/sh\n")
-        self.write(self.directory + "/usr/local/etc/pot/pot.default.conf", "POT_ZFS_ROOT=zroot/pot\nPOT_NETWORK=10.192.0.0/10\n")
-        self.write(self.directory + "/usr/local/etc/pot/pot.conf",
-                   "POT_FS_ROOT=%s\nPOT_TMP=%s\nPOT_EXTIF=vtnet0 # the NIC\n" % (self.fs_root, self.tmp))
+        self.write(
+            self.directory + "/usr/local/etc/pot/pot.default.conf",
+            "POT_ZFS_ROOT=zroot/pot\nPOT_NETWORK=10.192.0.0/10\n",
+        )
+        self.write(
+            self.directory + "/usr/local/etc/pot/pot.conf",
+            f"POT_FS_ROOT={self.fs_root}\nPOT_TMP={self.tmp}\nPOT_EXTIF=vtnet0 # the NIC\n",
+        )
+        self.install_guard()
         for release in ("13.2", "14.2"):
-            self.write(self.directory + "/manifests/amd64-amd64-%s-RELEASE" % release, "")
-        monkeypatch.setattr(_pot, "LOCK_DIR", self.directory + "/run")
-        monkeypatch.setattr(_pot, "MARKER_DIR", self.directory + "/db")
-        monkeypatch.setattr(_pot, "MANIFESTS_DIR", self.directory + "/manifests")
-        monkeypatch.setattr(pot_module.socket, "gethostname", lambda: "fbsd1.example.test")
+            self.write(self.directory + f"/manifests/amd64-amd64-{release}-RELEASE", "")
+        monkeypatch.setattr(locks, "LOCK_DIR", self.directory + "/run")
+        monkeypatch.setattr(machine_module, "MARKER_DIR", self.directory + "/db")
+        monkeypatch.setattr(creation, "MANIFESTS_DIR", self.directory + "/manifests")
+        monkeypatch.setattr(creation.socket, "gethostname", lambda: "fbsd1.example.test")
         self.datasets = {"zroot": self.props("/zroot")}
         for part in ("", "/bases", "/jails", "/fscomp"):
-            self.datasets["zroot/pot" + part] = self.props(self.fs_root + part, canmount="on" if part else "off", mounted="yes" if part else "no")
+            self.datasets["zroot/pot" + part] = self.props(
+                self.fs_root + part, canmount="on" if part else "off", mounted="yes" if part else "no"
+            )
         self.jails = {}
         self.mounted = []
         self.snapshots = {}
@@ -50,6 +77,15 @@ class FakeMachine:
         self.faults = {}
         self.commands = []
         self.next_jid = 4
+
+    def install_guard(self):
+        """What the first run on a host does, so that the others' actions are about their pots alone."""
+        prefix = self.directory + "/usr/local"
+        for path, text, mode in guarding.host_files(prefix):
+            self.write(path, text)
+            os.chmod(path, mode)
+        conf = prefix + "/etc/pot/pot.conf"
+        self.write(conf, guarding.with_lines(self.text(conf), prefix))
 
     @staticmethod
     def props(mountpoint, canmount="on", mounted="yes", origin="-"):
@@ -75,10 +111,10 @@ class FakeMachine:
         return self.text(self.home(name) + "/conf/fscomp.conf")
 
     def status(self, name, state=None):
-        path = "%s/pot_status_%s" % (self.tmp, name)
+        path = f"{self.tmp}/pot_status_{name}"
         if state is not None:
-            self.write(path, "pot.status=%s,\n" % state)
-        return _pot.parse_status(self.text(path)) if os.path.exists(path) else ""
+            self.write(path, f"pot.status={state},\n")
+        return parse_status(self.text(path)) if os.path.exists(path) else ""
 
     # -- the runner's interface
 
@@ -88,6 +124,8 @@ class FakeMachine:
         if argv[0] == "/bin/sh":
             done = subprocess.run(argv, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
             return done.returncode, done.stdout, done.stderr
+        if argv[-1] == guard.PROOF:
+            return 1, f"###>  {guard.ANSWER}\n", ""
         name = argv[0] if argv[0] != "pot" else "pot_" + argv[1].replace("-", "_")
         result = self.faults[argv[1]](argv[2:]) if argv[0] == "pot" and argv[1] in self.faults else None
         if result is None:
@@ -107,7 +145,7 @@ class FakeMachine:
                 if letter in flags:
                     options[letter] = [True]
                 else:
-                    options.setdefault(letter, []).append(word[position + 1:] or rest.pop(0))
+                    options.setdefault(letter, []).append(word[position + 1 :] or rest.pop(0))
                     break
         return options
 
@@ -115,33 +153,50 @@ class FakeMachine:
         if "-t" in args:
             names = self.snapshots.get(args[-1], [])
             return 0, "".join(n + "\n" for n in names), ""
-        rows = ["\t".join([n, p["mountpoint"], p["canmount"], p["mounted"], p["origin"]]) for n, p in sorted(self.datasets.items())]
+        rows = [
+            "\t".join([n, p["mountpoint"], p["canmount"], p["mounted"], p["origin"]])
+            for n, p in sorted(self.datasets.items())
+        ]
         return 0, "".join(r + "\n" for r in rows), ""
 
     def jls(self, args):
         if args[0] == "-j":
             jail = self.jails.get(args[1])
-            return (0, jail.get(args[2], "") + "\n", "") if jail else (1, "", 'jls: jail "%s" not found\n' % args[1])
-        return 0, "".join("%d %s %s.fbsd1.example.test %s/m\n" % (j["jid"], n, n, self.home(n)) for n, j in self.jails.items()), ""
+            return (0, jail.get(args[2], "") + "\n", "") if jail else (1, "", f'jls: jail "{args[1]}" not found\n')
+        return (
+            0,
+            "".join(
+                "%d %s %s.fbsd1.example.test %s/m\n" % (j["jid"], n, n, self.home(n)) for n, j in self.jails.items()
+            ),
+            "",
+        )
 
     def mount(self, args):
         if args[0] == "-t":
             self.mounted.append((args[4], args[5], "nullfs", args[3]))
             return 0, "", ""
-        return 0, "".join("%s\t\t%s\t%s\t%s\t0 0\n" % m for m in self.mounted), ""
+        datasets = [(name, p["mountpoint"], "zfs", "rw") for name, p in self.datasets.items() if p["mounted"] == "yes"]
+        return 0, "".join("{}\t\t{}\t{}\t{}\t0 0\n".format(*m) for m in datasets + self.mounted), ""
 
     def sysctl(self, args):
         return 0, "{ sec = 1000000000, usec = 0 } Sun Sep  9 01:46:40 2001\n", ""
 
     def ps(self, args):
-        return 0, "  PID COMMAND\n" + "".join(p + "\n" for p in self.processes), ""
+        return 0, "  PID JID UID COMMAND\n" + "".join(p + "\n" for p in self.processes), ""
 
     def ifconfig(self, args):
         if args == ["-l"]:
             return 0, "vtnet0 lo0\n", ""
         if not args:
-            return 0, ("vtnet0: flags=8863<UP> metric 0 mtu 1500\n\tinet 10.0.2.15 netmask 0xffffff00 broadcast 10.0.2.255\n"
-                       "\tinet 10.0.2.50 netmask 0xffffffff broadcast 10.0.2.50\n"), ""
+            return (
+                0,
+                (
+                    "vtnet0: flags=8863<UP> metric 0 mtu 1500\n\tinet 10.0.2.15 netmask 0xffffff00 broadcast "
+                    "10.0.2.255\n"
+                    "\tinet 10.0.2.50 netmask 0xffffffff broadcast 10.0.2.50\n"
+                ),
+                "",
+            )
         return 0, "", ""
 
     def potnet(self, args):
@@ -150,7 +205,7 @@ class FakeMachine:
     def umount(self, args):
         found = [m for m in self.mounted if m[1] == args[0]]
         if not found:
-            return 1, "", "umount: %s: not a file system root directory\n" % args[0]
+            return 1, "", f"umount: {args[0]}: not a file system root directory\n"
         self.mounted.remove(found[-1])
         return 0, "", ""
 
@@ -168,7 +223,7 @@ class FakeMachine:
     def make(self, name, conf, fscomp=""):
         home = self.home(name)
         os.makedirs(home + "/conf")
-        for path in ("/m/mnt", "/m/bin", "/m/usr"):
+        for path in ("/m/mnt", "/m/bin", "/m/usr", "/m/etc", "/m/tmp", "/m/dev"):
             os.makedirs(home + path)
         self.write(home + "/m/bin/freebsd-version", "")
         self.datasets["zroot/pot/jails/" + name] = self.props(home)
@@ -177,45 +232,55 @@ class FakeMachine:
         self.write(home + "/conf/fscomp.conf", fscomp)
 
     def network(self, options, conf):
-        new = {"network_type": options.get("N", [None])[0], "ip": options.get("i"), "bridge": options.get("B", [None])[0],
-               "network_stack": options.get("S", [None])[0], "dns": options.get("d", [None])[0]}
-        return _pot.merge(conf, new, "vtnet0", lambda bridge: "10.192.0.3")
+        new = {
+            "network_type": options.get("N", [None])[0],
+            "ip": options.get("i"),
+            "bridge": options.get("B", [None])[0],
+            "network_stack": options.get("S", [None])[0],
+            "dns": options.get("d", [None])[0],
+        }
+        return merge(conf, new, "vtnet0", lambda bridge: "10.192.0.3")
 
     def pot_create(self, args):
         options = self.getopt(args)
         name = options["p"][0]
         if os.path.exists(self.home(name)):
-            return 1, "###>  pot %s already exists\n" % name, ""
-        conf = _pot.initial_conf(name, options["b"][0], "fbsd1.example.test", options["t"][0], int(options.get("l", ["0"])[0]))
+            return 1, f"###>  pot {name} already exists\n", ""
+        conf = initial_conf(
+            name, options["b"][0], "fbsd1.example.test", options["t"][0], int(options.get("l", ["0"])[0])
+        )
         self.make(name, self.network(options, conf))
         return 0, "===>  Creating a new pot\n", ""
 
     def pot_clone(self, args):
         options = self.getopt(args, "F")
         name, source = options["p"][0], options["P"][0]
-        conf = _pot.cloned_conf(_pot.PotConf(self.conf(source)), name, "fbsd1.example.test")
+        conf = cloned_conf(PotConf(self.conf(source)), name, "fbsd1.example.test")
         self.make(name, self.network(options, conf), self.fscomp(source))
-        self.datasets["zroot/pot/jails/%s/m" % name]["origin"] = "zroot/pot/jails/%s/m@1" % source
+        self.datasets[f"zroot/pot/jails/{name}/m"]["origin"] = f"zroot/pot/jails/{source}/m@1"
         return 0, "", ""
 
     def snapshot(self, name, tag="1"):
-        self.snapshots["zroot/pot/jails/" + name] = ["zroot/pot/jails/%s@%s" % (name, tag), "zroot/pot/jails/%s/m@%s" % (name, tag)]
+        self.snapshots["zroot/pot/jails/" + name] = [f"zroot/pot/jails/{name}@{tag}", f"zroot/pot/jails/{name}/m@{tag}"]
 
     def pot_import(self, args):
         options = self.getopt(args)
         name = (options["p"][0] + "_" + options["t"][0]).replace(".", "_")
-        self.make(name, _pot.initial_conf(name, "14.2", "fbsd1.example.test"))
+        self.make(name, initial_conf(name, "14.2", "fbsd1.example.test"))
         self.snapshot(name)
         return 0, "===>  importing\n", ""
 
     def pot_create_private_bridge(self, args):
         options = self.getopt(args)
-        self.write(self.fs_root + "/bridges/" + options["B"][0], "net=10.192.0.8/29\ngateway=10.192.0.9\nname=%s\n" % options["B"][0])
+        self.write(
+            self.fs_root + "/bridges/" + options["B"][0],
+            "net=10.192.0.8/29\ngateway=10.192.0.9\nname={}\n".format(options["B"][0]),
+        )
         return 0, "", ""
 
     def mount_all(self, name):
         root = self.home(name) + "/m"
-        for line in _pot.parse_fscomp(self.fscomp(name), root):
+        for line in parse_fscomp(self.fscomp(name), root):
             source = line.source if line.source.startswith("/") else self.datasets[line.source]["mountpoint"]
             self.mounted.append((source, root + line.target, "nullfs", line.option or "rw"))
         self.mounted.append(("tmpfs", root + "/tmp", "tmpfs", "rw"))
@@ -225,21 +290,21 @@ class FakeMachine:
         if name in self.jails:
             return 0, "", ""
         if self.status(name) not in ("", "stopped"):
-            return 1, "###>  pot %s is not in a state where it can start\n" % name, ""
+            return 1, f"###>  pot {name} is not in a state where it can start\n", ""
         self.mount_all(name)
         self.next_jid += 1
-        ips = (_pot.PotConf(self.conf(name)).get("ip") or "").split()
+        ips = (PotConf(self.conf(name)).get("ip") or "").split()
         self.jails[name] = {"jid": self.next_jid, "ip4.addr": ",".join(i.rpartition("|")[2] for i in ips)}
         self.status(name, "started")
         self.write(self.home(name) + "/conf/.last_run_stats", '{ "ExitCode": 0 }')
-        return 0, "===>  Starting the pot %s\n" % name, ""
+        return 0, f"===>  Starting the pot {name}\n", ""
 
     def pot_stop(self, args):
         name = self.getopt(args)["p"][0]
         if not os.path.exists(self.home(name) + "/conf/pot.conf"):
-            return 0, "###>  The pot %s is not a valid pot\n" % name, ""
+            return 0, f"###>  The pot {name} is not a valid pot\n", ""
         if self.status(name) not in ("started", "doa", "stopped"):
-            return 1, "###>  pot %s is not in a state where it can be stopped\n" % name, ""
+            return 1, f"###>  pot {name} is not in a state where it can be stopped\n", ""
         self.jails.pop(name, None)
         self.mounted = [m for m in self.mounted if not m[1].startswith(self.home(name) + "/m/")]
         self.status(name, "stopped")
@@ -249,12 +314,16 @@ class FakeMachine:
         options = self.getopt(args, "Fr")
         name = options["p"][0]
         if "zroot/pot/jails/" + name not in self.datasets:
-            return 1, "###>   Pot %s not found\n###>  pot %s not found or corrupted. Try to use the -F flag\n" % (name, name), ""
+            return (
+                1,
+                f"###>   Pot {name} not found\n###>  pot {name} not found or corrupted. Try to use the -F flag\n",
+                "",
+            )
         if name in self.jails:
-            return 1, "===>  Destroying pot %s\n###>  pot %s is running\n" % (name, name), ""
-        self.datasets = {d: p for d, p in self.datasets.items() if not (d + "/").startswith("zroot/pot/jails/%s/" % name)}
+            return 1, f"===>  Destroying pot {name}\n###>  pot {name} is running\n", ""
+        self.datasets = {d: p for d, p in self.datasets.items() if not (d + "/").startswith(f"zroot/pot/jails/{name}/")}
         shutil.rmtree(self.home(name), ignore_errors=True)
-        return 0, "===>  Destroying pot %s\n" % name, ""
+        return 0, f"===>  Destroying pot {name}\n", ""
 
     def pot_mount_in(self, args):
         options = self.getopt(args, "rw")
@@ -263,10 +332,10 @@ class FakeMachine:
         source = (options.get("d") or options.get("z") or ["zroot/pot/fscomp/" + options.get("f", [""])[0]])[0]
         option = " ro" if "r" in options else ""
         if "d" in options and source + " " in self.fscomp(name):
-            return 1, "###>  Directory %s not valid, already used or already part of the pot\n" % source, ""
+            return 1, f"###>  Directory {source} not valid, already used or already part of the pot\n", ""
         os.makedirs(root + target, exist_ok=True)
         with open(self.home(name) + "/conf/fscomp.conf", "a", encoding="utf-8") as handle:
-            handle.write("%s %s%s\n" % (source, target if "d" in options else root + target, option))
+            handle.write("{} {}{}\n".format(source, target if "d" in options else root + target, option))
         if name in self.jails:
             real = source if "d" in options else self.datasets[source]["mountpoint"]
             self.mounted.append((real, root + target, "nullfs", option.strip() or "rw"))
@@ -286,9 +355,9 @@ def execute(fake, name="d1", check=False, **options):
         mount.setdefault("read_only", False)
     params.update(options)
     fake.commands = []
-    with _pot.guard(name, 5, check):
-        machine = _pot.Machine(fake, fake.pot, check, timeout=5)
-        result = pot_module.PotModule(params, machine, check).run()
+    with pot_lock(name, 5, check):
+        machine = Machine(fake, fake.pot, check, timeout=5)
+        result = PotModule(params, machine, check).run()
     result["warnings"] = machine.warnings
     return result
 

@@ -15,7 +15,7 @@ import stat
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.modules import file_set
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name
@@ -27,7 +27,12 @@ def run(capsys):
     def run(*files, check=False, **more):
         entries = [{"owner": OWNER, "group": GROUP, **entry} for entry in files]
         arguments = {
-            "files": entries, **more, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False,
+            "files": entries,
+            **more,
+            "_ansible_check_mode": check,
+            "_ansible_diff": True,
+            "_ansible_remote_tmp": "/tmp",
+            "_ansible_keep_remote_files": False,
         }
         basic._ANSIBLE_ARGS = None
         with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -38,7 +43,10 @@ def run(capsys):
 
 
 def test_files_and_directories_are_made_once(run, tmp_path):
-    wanted = [{"path": str(tmp_path / "a"), "state": "directory", "mode": "0750"}, {"path": str(tmp_path / "a/b"), "content": "text\n", "mode": "0640"}]
+    wanted = [
+        {"path": str(tmp_path / "a"), "state": "directory", "mode": "0750"},
+        {"path": str(tmp_path / "a/b"), "content": "text\n", "mode": "0640"},
+    ]
     assert run(*wanted, check=True)["changed"] and not (tmp_path / "a").exists()
     assert run(*wanted)["changed_paths"] == [str(tmp_path / "a"), str(tmp_path / "a/b")]
     assert (tmp_path / "a/b").read_text() == "text\n"
@@ -71,7 +79,14 @@ def test_a_file_that_is_refused_does_not_replace_the_old_one(run, tmp_path):
     assert result["failed"] and "stays as it was" in result["msg"]
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["f.json"]
     # The name tells the format.
-    assert not run({"path": str(path), "content": "new", "mode": "0644", "validate": "/bin/sh -c 'case $0 in *.json) ;; *) exit 1 ;; esac' %s"}).get("failed")
+    assert not run(
+        {
+            "path": str(path),
+            "content": "new",
+            "mode": "0644",
+            "validate": "/bin/sh -c 'case $0 in *.json) ;; *) exit 1 ;; esac' %s",
+        }
+    ).get("failed")
 
 
 def test_absent_removes_what_is_there(run, tmp_path):
@@ -115,7 +130,9 @@ def test_a_mode_without_quotes_is_the_number_that_yaml_made_of_it(run, tmp_path)
 
 def test_validation_in_a_directory_with_a_blank(run, tmp_path):
     (tmp_path / "a b").mkdir()
-    result = run({"path": str(tmp_path / "a b" / "f"), "content": "right", "mode": "0600", "validate": "grep -q right %s"})
+    result = run(
+        {"path": str(tmp_path / "a b" / "f"), "content": "right", "mode": "0600", "validate": "grep -q right %s"}
+    )
     assert result["changed"], result
 
 
@@ -134,7 +151,9 @@ def test_mode_and_text_are_required(run, tmp_path):
 def test_what_is_only_looked_for_stays(run, tmp_path):
     there = tmp_path / "there"
     there.write_text("x")
-    result = run({"path": str(tmp_path / "made"), "content": "x", "mode": "0600"}, look_for=[str(there), str(tmp_path / "made")])
+    result = run(
+        {"path": str(tmp_path / "made"), "content": "x", "mode": "0600"}, look_for=[str(there), str(tmp_path / "made")]
+    )
     assert result["found"] == [str(there)]
     assert there.read_text() == "x" and result["changed_paths"] == [str(tmp_path / "made")]
 
@@ -148,7 +167,7 @@ def test_what_a_killed_run_leaves_is_not_where_services_read_and_is_replaced(run
         os._exit(9)
 
     with monkeypatch.context() as patch:
-        patch.setattr(basic.AnsibleModule, "run_command", killed)
+        patch.setattr(Runner, "run", killed)
         child = os.fork()
         if not child:
             run(wanted)
@@ -158,3 +177,12 @@ def test_what_a_killed_run_leaves_is_not_where_services_read_and_is_replaced(run
     assert left.suffix == ".json" and stat.S_IMODE(left.stat().st_mode) == 0o600
     assert run(wanted)["changed"]
     assert os.listdir(directory) == ["a.json"] and os.listdir(tmp_path) == ["conf.d"]
+
+
+@pytest.mark.parametrize(
+    "key, value", [("template", "a.j2"), ("secret_source", "key"), ("wanted", False), ("only_if", False)]
+)
+def test_what_the_controller_has_not_read_is_refused(run, tmp_path, key, value):
+    result = run({"path": str(tmp_path / "f"), "mode": "0600", key: value})
+    assert result["failed"] and result["msg"].startswith(f"{tmp_path}/f: {key} is read on the controller")
+    assert os.listdir(tmp_path) == []

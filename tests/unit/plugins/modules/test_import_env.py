@@ -24,19 +24,31 @@ SECRETS = {
     "LDAPPASSWORD": "marker-ldap\\",
 }
 PLAIN = {
-    "DATACENTER": "dc1", "CONSULSERVERS": "10.0.0.2,10.0.0.3", "NODENAME": "m1", "IP": "10.0.0.5", "DOMAIN": "example.com", "ALERTEMAIL": "a@example.com",
-    "SMTPHOST": "mail.example.com", "SMTPPORT": "587", "SMTPUSER": "u", "SMTPFROM": "m@example.com", "SSLEMAIL": "none", "LDAPSERVER": "ldap.example.com",
-    "LDAPDOMAIN": "example.com", "NOSSL": "false", "REMOTELOG": "10.0.0.20",
+    "DATACENTER": "dc1",
+    "CONSULSERVERS": "10.0.0.2,10.0.0.3",
+    "NODENAME": "m1",
+    "IP": "10.0.0.5",
+    "DOMAIN": "example.com",
+    "ALERTEMAIL": "a@example.com",
+    "SMTPHOST": "mail.example.com",
+    "SMTPPORT": "587",
+    "SMTPUSER": "u",
+    "SMTPFROM": "m@example.com",
+    "SSLEMAIL": "none",
+    "LDAPSERVER": "ldap.example.com",
+    "LDAPDOMAIN": "example.com",
+    "NOSSL": "false",
+    "REMOTELOG": "10.0.0.20",
 }
 
 
 def exports(variables):
-    """A jail's environment.sh."""
+    """A pot's environment.sh."""
     text = ""
     for name, value in variables.items():
         for character in '\\$`"':
             value = value.replace(character, "\\" + character)
-        text += 'export "%s=%s"\n' % (name, value)
+        text += f'export "{name}={value}"\n'
     return text
 
 
@@ -47,13 +59,24 @@ def run(tmp_path):
     (tmp_path / "inventory/hosts.yml").write_text(yaml.safe_dump({"matrix": {"hosts": {"matrix1": None}}}))
     (tmp_path / "environment.sh").write_text(exports({**PLAIN, **SECRETS}))
 
-    def runner(*arguments, playbook="potluck.matrix.import_env", variables=("import_env_source=environment.sh", "import_env_host=matrix1")):
+    def runner(
+        *arguments,
+        playbook="potluck.matrix.import_env",
+        variables=("import_env_source=environment.sh", "import_env_host=matrix1"),
+    ):
         command = [str(BINARIES / "ansible-playbook"), "-i", "inventory/hosts.yml", playbook, *arguments]
         for variable in variables:
             command += ["-e", variable]
-        environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".ansible/collections"), ANSIBLE_NOCOLOR="1", PWD=str(tmp_path))
+        environment = dict(
+            os.environ,
+            ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".ansible/collections"),
+            ANSIBLE_NOCOLOR="1",
+            PWD=str(tmp_path),
+        )
         result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert "marker" not in result.stdout + result.stderr and SECRETS["GOSSIPKEY"] not in result.stdout + result.stderr
+        assert (
+            "marker" not in result.stdout + result.stderr and SECRETS["GOSSIPKEY"] not in result.stdout + result.stderr
+        )
         return result
 
     return runner
@@ -81,25 +104,44 @@ def test_all_its_work(run, files, tmp_path):
     assert result.returncode == 0 and "changed=0" in result.stdout
 
     # Ansible reads the very values back, and preflight finds the server complete.
-    found = subprocess.check_output([str(BINARIES / "ansible-inventory"), "-i", str(tmp_path / "inventory/hosts.yml"), "--host", "matrix1"], text=True)
+    found = subprocess.check_output(
+        [str(BINARIES / "ansible-inventory"), "-i", str(tmp_path / "inventory/hosts.yml"), "--host", "matrix1"],
+        text=True,
+    )
     read = json.loads(found)
     unsafe = read.pop("matrix_shared_secret")
     assert (unsafe["__ansible_unsafe"] if isinstance(unsafe, dict) else unsafe) == SECRETS["MYSHAREDSECRET"]
     assert read == {
-        "matrix_datacenter": "dc1", "matrix_consul_servers": "10.0.0.2,10.0.0.3", "matrix_node_name": "m1", "matrix_ip": "10.0.0.5",
-        "matrix_domain": "example.com", "matrix_alert_email": "a@example.com", "matrix_smtp_host": "mail.example.com", "matrix_smtp_port": 587,
-        "matrix_smtp_user": "u", "matrix_smtp_from": "m@example.com", "matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com",
-        "matrix_nossl": True, "matrix_remote_log": "10.0.0.20", "matrix_gossip_key": SECRETS["GOSSIPKEY"], "matrix_smtp_password": SECRETS["SMTPPASS"],
+        "matrix_datacenter": "dc1",
+        "matrix_consul_servers": "10.0.0.2,10.0.0.3",
+        "matrix_node_name": "m1",
+        "matrix_ip": "10.0.0.5",
+        "matrix_domain": "example.com",
+        "matrix_alert_email": "a@example.com",
+        "matrix_smtp_host": "mail.example.com",
+        "matrix_smtp_port": 587,
+        "matrix_smtp_user": "u",
+        "matrix_smtp_from": "m@example.com",
+        "matrix_ldap_server": "ldap.example.com",
+        "matrix_ldap_domain": "example.com",
+        "matrix_nossl": True,
+        "matrix_remote_log": "10.0.0.20",
+        "matrix_gossip_key": SECRETS["GOSSIPKEY"],
+        "matrix_smtp_password": SECRETS["SMTPPASS"],
         "matrix_ldap_password": SECRETS["LDAPPASSWORD"],
     }
-    (tmp_path / "check.yml").write_text(yaml.safe_dump([{"hosts": "matrix", "gather_facts": False, "roles": ["potluck.matrix.preflight"]}]))
+    (tmp_path / "check.yml").write_text(
+        yaml.safe_dump([{"hosts": "matrix", "gather_facts": False, "roles": ["potluck.matrix.preflight"]}])
+    )
     result = run(playbook="check.yml", variables=())
     assert result.returncode == 0, result.stdout
 
 
 def test_a_changed_source_changes_what_it_concerns(run, files, tmp_path):
     run()
-    (tmp_path / "environment.sh").write_text(exports({**PLAIN, **SECRETS, "DOMAIN": "example.org", "SMTPPASS": "marker-two"}))
+    (tmp_path / "environment.sh").write_text(
+        exports({**PLAIN, **SECRETS, "DOMAIN": "example.org", "SMTPPASS": "marker-two"})
+    )
     result = run("--diff")
     assert result.returncode == 0
     changes = [line for line in result.stdout.splitlines() if line.startswith(("+m", "-m"))]
@@ -132,7 +174,10 @@ def test_an_encrypted_vault_is_left_alone(run, files, tmp_path):
     run()
     (tmp_path / "password").write_text("open sesame")
     subprocess.run(
-        [str(BINARIES / "ansible-vault"), "encrypt", "--vault-password-file", "password", str(files[1])], cwd=tmp_path, check=True, capture_output=True
+        [str(BINARIES / "ansible-vault"), "encrypt", "--vault-password-file", "password", str(files[1])],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
     )
     before = files[1].read_text()
     result = run("--vault-password-file", "password")
@@ -148,7 +193,10 @@ def test_an_encrypted_vault_is_left_alone(run, files, tmp_path):
         (("import_env_source=environment.sh", "import_env_host=../../etc"), "is not a name of an inventory host"),
         (("import_env_source=absent.sh", "import_env_host=matrix1"), "cannot be read (No such file or directory)"),
         (("import_env_source=inventory/hosts.yml", "import_env_host=matrix1"), "There is no parameter of Potluck"),
-        (("import_env_source=environment.sh", "import_env_host=matrix1", "import_env_directory=absent"), "is not a directory"),
+        (
+            ("import_env_source=environment.sh", "import_env_host=matrix1", "import_env_directory=absent"),
+            "is not a directory",
+        ),
     ],
 )
 def test_what_is_refused(run, files, variables, words):

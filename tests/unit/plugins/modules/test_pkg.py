@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
-from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.modules import pkg
 
 
@@ -35,14 +35,19 @@ class Machine:
             name = arguments[-1]
             return (0, known[name] + "\n", "") if name in known else (1, "", "")
         if command == "query" and arguments[0] == "-a":
-            return 0, "".join("%s %s\n" % each for each in self.installed.items()), ""
+            return 0, "".join("{} {}\n".format(*each) for each in self.installed.items()), ""
         if command == "upgrade":
             return self.upgrade(arguments)
         if command == "install":
             for name in sorted(arguments[1:], key=lambda name: name in self.repository):
                 # One unknown name, and nothing is installed.
                 if name not in self.repository:
-                    return 1, "", "pkg: No packages available to install matching '%s' have been found in the repositories\n" % name
+                    return (
+                        1,
+                        "",
+                        f"pkg: No packages available to install matching '{name}' have been found in the "
+                        f"repositories\n",
+                    )
                 if name not in self.lies:
                     self.installed[name] = self.repository[name]
         return 0, "", ""
@@ -53,9 +58,13 @@ class Machine:
         old = ["pkg"] if "pkg" in old else old
         if not old:
             return 0, "Checking for upgrades (0 candidates): . done\nYour packages are up to date.\n", ""
-        lines = "".join("\t%s: %s -> %s [FreeBSD]\n" % (name, self.installed[name], self.repository[name]) for name in old)
+        lines = "".join(f"\t{name}: {self.installed[name]} -> {self.repository[name]} [FreeBSD]\n" for name in old)
         if arguments == ["-n"]:
-            return self.dry_code, "Installed packages to be UPGRADED:\n%s\nNumber of packages to be upgraded: %d\n" % (lines, len(old)), ""
+            return (
+                self.dry_code,
+                "Installed packages to be UPGRADED:\n%s\nNumber of packages to be upgraded: %d\n" % (lines, len(old)),
+                "",
+            )
         if self.full:
             return 1, lines, "pkg: Not enough space in /var/cache/pkg\n"
         self.installed.update({name: self.repository[name] for name in old})
@@ -65,9 +74,8 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch):
     stand_in = Machine()
-    monkeypatch.setattr(basic.AnsibleModule, "run_command", stand_in.run)
-    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda self, name, *rest: "/usr/sbin/" + name)
-    monkeypatch.setattr(pkg.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(Runner, "run", stand_in.run)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     return stand_in
 
 
@@ -104,7 +112,9 @@ def test_present_keeps_an_old_version_and_latest_upgrades_it(machine, capsys):
 
 def test_an_unknown_package_is_named(machine, capsys):
     result = run(capsys, name=["nginx", "nosuchpkg"])
-    assert result["failed"] and result["msg"].startswith("nginx, nosuchpkg cannot be installed: pkg: No packages available")
+    assert result["failed"] and result["msg"].startswith(
+        "nginx, nosuchpkg cannot be installed: pkg: No packages available"
+    )
 
 
 def test_exit_code_0_is_not_believed(machine, capsys):
@@ -142,7 +152,9 @@ def test_upgrades_everything_and_pkg_first(machine, capsys, dry_code):
     machine.installed = {"nginx": "1.24.0,3", "demo-app": "2.1_1,1", "pkg": "1.20"}
     machine.repository["pkg"] = "2.4"
     foretold = run(capsys, check=True, upgrade_all=True)
-    assert foretold["changed"] and "pkg: 1.20 -> 2.4" in foretold["diff"]["after"] and machine.installed["pkg"] == "1.20"
+    assert (
+        foretold["changed"] and "pkg: 1.20 -> 2.4" in foretold["diff"]["after"] and machine.installed["pkg"] == "1.20"
+    )
     done = run(capsys, upgrade_all=True)
     assert done["changed"] and done["packages"] == {"nginx": "1.26.3,3", "pkg": "2.4"}
     assert done["diff"]["before"] == "nginx-1.24.0,3\npkg-1.20\n"
@@ -175,3 +187,88 @@ def test_a_catalogue_that_cannot_be_fetched(machine, capsys, monkeypatch):
 
 def test_names_or_everything(machine, capsys):
     assert "failed" in run(capsys, name=["nginx"], upgrade_all=True)
+
+
+SUMMARY = "The following 1 package(s) will be affected (of 1 checked):\n\n\tnginx: 1.24.0,3 -> 1.26.3,3 [r]\n\n"
+
+
+def answers(monkeypatch, machine, **given):
+    """Let pkg upgrade -n, -F and the rest answer as given: dry, fetch, real."""
+    kinds = {"-n": "dry", "-F": "fetch"}
+    monkeypatch.setattr(machine, "upgrade", lambda arguments: given[kinds.get(arguments[0], "real")])
+
+
+def test_fetching_what_an_upgrade_would_install(machine, capsys, monkeypatch):
+    machine.installed = {"nginx": "1.24.0,3"}
+    todo, done = (0, SUMMARY + "5.2MiB to be downloaded.\n", ""), (0, SUMMARY, "")
+    answers(monkeypatch, machine, dry=todo, fetch=todo)
+    for check, calls in ((True, 1), (False, 2)):
+        machine.calls.clear()
+        fetched = run(capsys, check=check, upgrade_all=True, fetch_only=True)
+        assert fetched["changed"] and fetched["packages"] == {} and machine.calls.count("upgrade") == calls
+    answers(monkeypatch, machine, dry=done, fetch=done)
+    assert not run(capsys, upgrade_all=True, fetch_only=True)["changed"]
+    assert machine.installed == {"nginx": "1.24.0,3"}
+
+
+def test_nothing_to_fetch(machine, capsys):
+    machine.installed = {"nginx": "1.26.3,3"}
+    assert not run(capsys, upgrade_all=True, fetch_only=True)["changed"]
+    assert machine.calls.count("upgrade") == 1
+
+
+@pytest.mark.parametrize(
+    "said, reason",
+    [
+        (
+            "pkg: http://r/All/nginx-1.26.3,3.pkg: Not Found\n",
+            "pkg: http://r/All/nginx-1.26.3,3.pkg: Not Found",
+        ),
+        (
+            "pkg: cached package nginx-1.26.3,3: missing or size mismatch, fetching from remote\n"
+            "pkg: cached package nginx-1.26.3,3: missing or size mismatch, cannot continue\nConsider running 'pkg "
+            "update -f'\n",
+            "pkg: cached package nginx-1.26.3,3: missing or size mismatch, cannot continue",
+        ),
+        (
+            "pkg: nginx-1.26.3,3 failed checksum from repository\n",
+            "pkg: nginx-1.26.3,3 failed checksum from repository",
+        ),
+    ],
+)
+def test_a_repository_that_serves_half(machine, capsys, monkeypatch, said, reason):
+    machine.installed = {"nginx": "1.24.0,3"}
+    bad = (3, SUMMARY + "5.2MiB to be downloaded.\n", said)
+    answers(monkeypatch, machine, dry=(0, SUMMARY, ""), fetch=bad, real=bad)
+    for what, verb in (({"fetch_only": True}, "fetched"), ({}, "upgraded")):
+        answer = run(capsys, upgrade_all=True, **what)
+        assert answer["failed"] and answer["rc"] == 3
+        assert (
+            answer["msg"]
+            == f"The packages cannot be {verb}: {reason} (run again when the repository is whole, or use another one)"
+        )
+
+
+def test_a_dependency_that_the_repository_lacks(machine, capsys, monkeypatch):
+    """Of an upgrade pkg leaves out the package, and ends well; of an installation its last line is another one."""
+    machine.installed = {"nginx": "1.24.0,3"}
+    words = "pkg: nginx has a missing dependency: ghost\n"
+    answers(monkeypatch, machine, dry=(0, "Your packages are up to date.\n", words))
+    for arguments in ({}, {"fetch_only": True}):
+        for check in (True, False):
+            answer = run(capsys, check=check, upgrade_all=True, **arguments)
+            assert answer["failed"] and "nginx has a missing dependency: ghost (run again" in answer["msg"]
+    no_package = "pkg: No packages available to install matching 'demo-app' have been found in the repositories\n"
+    right = machine.run
+    monkeypatch.setattr(
+        machine,
+        "run",
+        lambda argv, **more: (1, "", words + no_package) if argv[1] == "install" else right(argv, **more),
+    )
+    monkeypatch.setattr(Runner, "run", lambda self, argv, **more: machine.run(argv, **more))
+    answer = run(capsys, name=["demo-app"])
+    assert "demo-app cannot be installed: pkg: nginx has a missing dependency: ghost (run again" in answer["msg"]
+
+
+def test_only_everything_can_be_only_fetched(machine, capsys):
+    assert "fetch_only" in run(capsys, name=["nginx"], fetch_only=True)["msg"]

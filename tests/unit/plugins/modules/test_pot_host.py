@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module against a stand-in for the machine's commands, with pot's files in a temporary directory."""
+"""The module against a stand-in for the host's commands, with pot's files in a temporary directory."""
 
 from __future__ import annotations
 
+import datetime
 import grp
 import json
 import os
@@ -14,7 +15,10 @@ import subprocess
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import locks
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import host as host_module
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import host_setup
 from ansible_collections.potluck.matrix.plugins.modules import pot_host
 
 
@@ -30,6 +34,8 @@ class Machine:
         self.init_works = True
         self.groups = {"pot", "wheel"}
         self.pf_valid = True
+        self.ifconfig = self.netstat = ""
+        self.release = "13.2-RELEASE-p3"
 
     def run(self, argv):
         program, arguments = os.path.basename(argv[0]), argv[1:]
@@ -39,20 +45,30 @@ class Machine:
         answers = {
             ("ifconfig", "-l"): "vtnet0 lo0\n",
             ("route", "-n", "get", "default"): "    gateway: 10.0.2.2\n  interface: vtnet0\n",
-            ("freebsd-version", "-u"): "13.2-RELEASE-p3\n",
+            ("ifconfig",): self.ifconfig,
+            ("netstat", "-rn", "-f", "inet"): self.netstat,
+            ("freebsd-version", "-u"): self.release + "\n",
             ("zpool", "list", "-H", "-o", "name"): "zroot\n",
             ("sysctl", "-n", "kern.features.vimage"): "1\n",
             ("sysctl", "-n", "kern.racct.enable"): "0\n",
-            ("sysrc", "-n", "pf_rules"): "%s\n" % self.pf,
-            ("mount", "-p"): "".join("%s\t%s\tzfs\trw \t0 0\n" % mount for mount in self.mounts),
+            ("sysrc", "-n", "pf_rules"): f"{self.pf}\n",
+            ("mount", "-p"): "".join("{}\t{}\tzfs\trw \t0 0\n".format(*mount) for mount in self.mounts),
         }
         if (program, *arguments) in answers:
             return 0, answers[(program, *arguments)], ""
         if program == "zfs":
-            return 0, "".join("%s\t%s\t%s\n" % (name, *values) for name, values in self.datasets.items() if name.startswith(arguments[-1])), ""
+            return (
+                0,
+                "".join(
+                    "{}\t{}\t{}\n".format(name, *values)
+                    for name, values in self.datasets.items()
+                    if name.startswith(arguments[-1])
+                ),
+                "",
+            )
         if program == "pfctl":
             assert arguments[:-1] == ["-nf"]
-            return (0, "", "") if self.pf_valid else (1, "", "%s:3: Rules must be in order\n" % arguments[-1])
+            return (0, "", "") if self.pf_valid else (1, "", f"{arguments[-1]}:3: Rules must be in order\n")
         self.ran.append(" ".join([program] + arguments))
         if program == "pw":
             self.groups.add(arguments[-1])
@@ -79,16 +95,18 @@ def machine(tmp_path, monkeypatch):
         (manifests / name).write_text("")
     (tmp_path / "pot").write_text("#!/bin/sh\n")
     (tmp_path / "pot").chmod(0o755)
-    (tmp_path / "etc/pot.default.conf").write_text("POT_FS_ROOT=%s\nPOT_EXTIF=em0\n" % machine.fs_root)
-    monkeypatch.setattr(pot_host, "POT", str(tmp_path / "pot"))
-    monkeypatch.setattr(pot_host, "CONFIGURATION", str(machine.configuration))
-    monkeypatch.setattr(pot_host, "DEFAULT_CONFIGURATION", str(tmp_path / "etc/pot.default.conf"))
-    monkeypatch.setattr(pot_host, "MANIFESTS", str(manifests))
-    monkeypatch.setattr(pot_host, "LOCK", str(tmp_path / "lock"))
+    (tmp_path / "etc/pot.default.conf").write_text(f"POT_FS_ROOT={machine.fs_root}\nPOT_EXTIF=em0\n")
+    monkeypatch.setattr(host_module, "POT", str(tmp_path / "pot"))
+    monkeypatch.setattr(host_module, "CONFIGURATION", str(machine.configuration))
+    monkeypatch.setattr(host_module, "DEFAULT_CONFIGURATION", str(tmp_path / "etc/pot.default.conf"))
+    monkeypatch.setattr(host_module, "MANIFESTS", str(manifests))
+    monkeypatch.setattr(locks, "LOCK_DIR", str(tmp_path))
+    (tmp_path / "resolv.conf").write_text("nameserver 10.0.2.3\n")
+    monkeypatch.setattr(host_module, "RESOLV_CONF", str(tmp_path / "resolv.conf"))
     monkeypatch.setattr(grp, "getgrnam", lambda name: {each: each for each in machine.groups}[name])
-    monkeypatch.setattr(pot_host.platform, "machine", lambda: "amd64")
-    monkeypatch.setattr(basic.AnsibleModule, "get_bin_path", lambda self, name, *rest: "/sbin/" + name)
-    monkeypatch.setattr(basic.AnsibleModule, "run_command", lambda self, argv, **kwargs: machine.run(argv))
+    monkeypatch.setattr(host_module.platform, "machine", lambda: "amd64")
+    monkeypatch.setattr(host_module.platform, "release", lambda: "15.0-RELEASE")
+    monkeypatch.setattr(Runner, "run", lambda self, argv, **kwargs: machine.run(argv))
     return machine
 
 
@@ -98,6 +116,7 @@ def prepare(capsys):
         with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             pot_host.main()
         return json.loads(capsys.readouterr().out)
+
     return call
 
 
@@ -107,7 +126,12 @@ def test_a_fresh_machine(machine, prepare):
     assert not machine.ran and not machine.configuration.exists()
     result = prepare()
     assert result["changed"] and result["initialised"] and machine.ran == ["pot init -m"]
-    assert machine.configuration.read_text() == "POT_EXTIF=vtnet0\n" == result["diff"][0]["after"] == foretold["diff"][0]["after"]
+    assert (
+        machine.configuration.read_text()
+        == "POT_EXTIF=vtnet0\n"
+        == result["diff"][0]["after"]
+        == foretold["diff"][0]["after"]
+    )
     assert machine.configuration.stat().st_mode & 0o777 == 0o644
     for check in (False, True):
         again = prepare(check=check)
@@ -124,25 +148,60 @@ def test_what_it_tells(machine, prepare):
     (machine.fs_root / "bridges" / "private").write_text("")
     (machine.fs_root / "jails" / "notes.txt").write_text("no pot")
     result = prepare()
-    assert (result["release"], result["releases"], result["bases"], result["bridges"]) == ("13.2", ["12.4", "13.2"], {"one": "12.4"}, ["private"])
-    assert (result["vimage"], result["racct"], result["pf_anchors"], result["interfaces"]) == (True, False, False, ["vtnet0", "lo0"])
+    assert (result["release"], result["releases"], result["bases"], result["bridges"]) == (
+        "13.2",
+        ["12.4", "13.2"],
+        {"one": "12.4"},
+        ["private"],
+    )
+    assert (result["vimage"], result["racct"], result["pf_anchors"], result["interfaces"]) == (
+        True,
+        False,
+        False,
+        ["vtnet0", "lo0"],
+    )
     assert result["settings"]["POT_EXTIF"] == "vtnet0" and result["settings"]["POT_ZFS_ROOT"] == "zroot/pot"
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        (b"# by DHCP\nnameserver 10.0.2.3\n", "# by DHCP\nnameserver 10.0.2.3\n"),
+        (b"# \xff\nnameserver 10.0.2.3\n", ""),
+        (None, ""),
+    ],
+)
+def test_the_resolver_it_tells(machine, prepare, content, text):
+    machine.initialise()
+    (machine.directory / "resolv.conf").unlink()
+    if content is not None:
+        (machine.directory / "resolv.conf").write_bytes(content)
+    result = prepare()
+    assert (result["resolv_conf"], result["default_interface"]) == (text, "vtnet0")
 
 
 def test_an_adopted_machine_keeps_its_own_settings(machine, prepare):
     machine.initialise()
-    machine.configuration.write_text("# mine\nPOT_EXTIF=lo0\nPOT_EXTRA_EXTIF=\"a b\"\n")
+    machine.configuration.write_text('# mine\nPOT_EXTIF=lo0\nPOT_EXTRA_EXTIF="a b"\n')
     assert not prepare()["changed"]
     result = prepare(settings={"POT_NETWORK": "10.1.0.0/16"})
     assert result["changed"] and not machine.ran
-    assert machine.configuration.read_text() == "# mine\nPOT_EXTIF=lo0\nPOT_EXTRA_EXTIF=\"a b\"\nPOT_NETWORK=10.1.0.0/16\n"
+    assert (
+        machine.configuration.read_text() == '# mine\nPOT_EXTIF=lo0\nPOT_EXTRA_EXTIF="a b"\nPOT_NETWORK=10.1.0.0/16\n'
+    )
 
 
 def test_its_configuration_is_sh(machine, prepare):
     machine.initialise()
-    machine.configuration.write_text('POT_EXTIF="lo0" # where\nPOT_PLACE=%s\nPOT_FS_ROOT="$POT_PLACE/opt"\n' % machine.directory)
+    machine.configuration.write_text(
+        f'POT_EXTIF="lo0" # where\nPOT_PLACE={machine.directory}\nPOT_FS_ROOT="$POT_PLACE/opt"\n'
+    )
     result = prepare()
-    assert not result["changed"] and result["settings"]["POT_FS_ROOT"] == str(machine.fs_root) and result["settings"]["POT_EXTIF"] == "lo0"
+    assert (
+        not result["changed"]
+        and result["settings"]["POT_FS_ROOT"] == str(machine.fs_root)
+        and result["settings"]["POT_EXTIF"] == "lo0"
+    )
     machine.configuration.write_text('POT_EXTIF="lo0\n')
     assert "cannot be read" in prepare()["msg"]
 
@@ -163,8 +222,12 @@ def test_packet_filter_only_when_asked(machine, prepare):
     foretold = prepare(check=True, configure_pf=True)
     assert foretold["changed"] and machine.pf.read_text() == "set skip on lo0\npass\n"
     result = prepare(configure_pf=True)
-    assert result["actions"] == foretold["actions"] == ["pot's anchors in %s" % machine.pf] and result["pf_anchors"]
-    assert machine.pf.read_text() == 'set skip on lo0\nnat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\npass\n' == result["diff"][0]["after"]
+    assert result["actions"] == foretold["actions"] == [f"pot's anchors in {machine.pf}"] and result["pf_anchors"]
+    assert (
+        machine.pf.read_text()
+        == 'set skip on lo0\nnat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\npass\n'
+        == result["diff"][0]["after"]
+    )
     assert not machine.ran and not prepare(configure_pf=True)["changed"]
 
 
@@ -174,16 +237,23 @@ def test_rules_that_would_not_be_valid_are_not_written(machine, prepare):
     machine.pf_valid = False
     for check in (True, False):
         result = prepare(check=check, configure_pf=True)
-        assert result["failed"] and result["option"] == "configure_pf" and "%s:3: Rules must be in order" % machine.pf in result["msg"]
+        assert (
+            result["failed"]
+            and result["option"] == "configure_pf"
+            and f"{machine.pf}:3: Rules must be in order" in result["msg"]
+        )
         assert machine.pf.read_text() == "pass\n"
 
 
-@pytest.mark.parametrize("arguments, option, sentence", [
-    (dict(settings={"POT_EXTIF": "em7"}), "settings", "no network interface 'em7'; it has vtnet0, lo0"),
-    (dict(settings={"POT_ZFS_ROOT": "tank/pot"}), "settings", "this machine has no such pool; it has zroot"),
-    (dict(settings={"EXTIF": "em0"}), "settings", "begin with POT_"),
-    (dict(required_mounts=["/usr"]), "required_mounts", "nothing is mounted on /usr"),
-])
+@pytest.mark.parametrize(
+    "arguments, option, sentence",
+    [
+        ({"settings": {"POT_EXTIF": "em7"}}, "settings", "no network interface 'em7'; it has vtnet0, lo0"),
+        ({"settings": {"POT_ZFS_ROOT": "tank/pot"}}, "settings", "this host has no such pool; it has zroot"),
+        ({"settings": {"EXTIF": "em0"}}, "settings", "begin with POT_"),
+        ({"required_mounts": ["/usr"]}, "required_mounts", "nothing is mounted on /usr"),
+    ],
+)
 def test_bad_options(machine, prepare, arguments, option, sentence):
     for check in (True, False):
         result = prepare(check=check, **arguments)
@@ -211,7 +281,121 @@ def test_an_init_that_fails(machine, prepare):
 
 
 def test_without_pot(machine, prepare, monkeypatch):
-    monkeypatch.setattr(pot_host, "POT", str(machine.directory / "nowhere"))
+    monkeypatch.setattr(host_module, "POT", str(machine.directory / "nowhere"))
     assert "pot is not installed" in prepare()["msg"]
     result = prepare(check=True)
     assert not result["installed"] and not result["initialised"] and result["release"] == "13.2"
+
+
+IFCONFIG = """vtnet0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 1500
+\tether 52:54:00:00:08:b1
+\tinet %s netmask 0xffffff00 broadcast 10.0.2.255
+lo0: flags=1008049<UP,LOOPBACK,RUNNING,MULTICAST,LOWER_UP> metric 0 mtu 16384
+\tinet 127.0.0.1 netmask 0xff000000
+\tgroups: lo
+"""
+
+
+def test_a_bridge_would_cut_the_machine_off(machine, prepare):
+    machine.initialise()
+    machine.ifconfig = IFCONFIG % "10.199.0.160"
+    # A pot without a bridge loads no rule that translates.
+    assert not prepare().get("failed")
+    machine.configuration.unlink()
+    for check in (True, False):
+        result = prepare(check=check, bridge=True)
+        assert result["failed"] and result["option"] == "network"
+        assert "10.192.0.0/10 takes in the address 10.199.0.160 of vtnet0" in result["msg"]
+        assert "{POT_NETWORK: 172.20.0.0/16, POT_NETMASK: 255.255.0.0, POT_GATEWAY: 172.20.0.1}" in result["msg"]
+    assert not machine.ran and not machine.configuration.exists()
+    network = {"POT_NETWORK": "172.20.0.0/16", "POT_NETMASK": "255.255.0.0", "POT_GATEWAY": "172.20.0.1"}
+    assert not prepare(bridge=True, settings=network).get("failed")
+    # What the file says now is what counts.
+    assert not prepare(bridge=True).get("failed")
+    assert (
+        "takes in the address"
+        in prepare(bridge=True, settings={"POT_NETWORK": "10.199.0.0/16", "POT_GATEWAY": "10.199.0.1"})["msg"]
+    )
+
+
+@pytest.mark.parametrize(
+    "line, sentence",
+    [
+        (
+            "POT_NETWORK=172.21.0.0/16",
+            "POT_NETMASK is '255.192.0.0', and the mask of POT_NETWORK 172.21.0.0/16 is 255.255.0.0",
+        ),
+        ("POT_NETWORK=172.21.0.5/16", "'172.21.0.5/16', which is not a network"),
+        ("POT_GATEWAY=172.20.0.1", "POT_GATEWAY is '172.20.0.1', which is not an address"),
+        ("POT_GATEWAY=10.192.0.0", "POT_GATEWAY is '10.192.0.0', which is not an address"),
+        ('POT_NETWORK="172.20.0.0/16"', "POT_NETWORK is quoted in"),
+    ],
+)
+def test_a_network_that_does_not_fit(machine, prepare, line, sentence):
+    machine.initialise()
+    machine.ifconfig = IFCONFIG % "10.0.2.15"
+    machine.configuration.write_text(f"POT_EXTIF=vtnet0\n{line}\n")
+    result = prepare(bridge=True)
+    assert result["failed"] and result["option"] == "network" and sentence in result["msg"]
+    assert not prepare().get("failed")
+
+
+def test_a_private_bridge_that_is_up_is_no_stranger(machine, prepare):
+    machine.initialise()
+    (machine.fs_root / "bridges" / "br1").write_text("net=10.192.0.16/29\ngateway=10.192.0.17\nname=br1\n")
+    machine.ifconfig = (
+        IFCONFIG % "10.0.2.15"
+        + """bridge1: flags=1008843<UP> metric 0 mtu 1500
+\tinet 10.192.0.17 netmask 0xfffffff8 broadcast 10.192.0.23
+"""
+    )
+    machine.netstat = """Destination        Gateway            Flags         Netif Expire
+default            10.0.2.2           UGS          vtnet0
+10.192.0.16/29     link#4             U           bridge1
+10.192.0.17        link#3             UHS             lo0
+"""
+    assert not prepare(bridge=True).get("failed")
+
+
+@pytest.mark.parametrize(
+    "host, base, said",
+    [
+        ("13.2-RELEASE-p3", "", ["FreeBSD 13.2, which this host has, is unsupported since 2024-06-30"]),
+        ("13.2-RELEASE-p3", "13.2", ["FreeBSD 13.2, which this host has, is unsupported since 2024-06-30"]),
+        ("15.0-RELEASE", "13.2", ["FreeBSD 13.2, which the pot one has, is unsupported since 2024-06-30"]),
+        ("15.0-RELEASE", "15.0", []),
+        ("15.7-STABLE", "", []),
+    ],
+)
+def test_releases_that_are_no_longer_supported(machine, prepare, monkeypatch, host, base, said):
+    class Day(datetime.date):
+        @classmethod
+        def today(cls):
+            return cls(2026, 1, 31)
+
+    warnings = []
+    monkeypatch.setattr(host_module.datetime, "date", Day)
+    monkeypatch.setattr(host_module.platform, "release", lambda: host)
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
+    machine.initialise()
+    machine.release = host
+    if base:
+        (machine.fs_root / "jails/one/conf").mkdir(parents=True)
+        (machine.fs_root / "jails/one/conf/pot.conf").write_text(f"pot.base={base}\n")
+    monkeypatch.setattr(host_setup, "RC_SCRIPT", host_module.POT)
+    assert prepare(pot="one")["release"] == host.split("-")[0]
+    assert len(warnings) == len(said) and all(part in warning for part, warning in zip(said, warnings)), warnings
+
+
+@pytest.mark.parametrize(
+    "kernel, rest, release",
+    [
+        ("15.0-RELEASE-p1", "13.2-RELEASE-p3", "13.2"),
+        ("13.2-RELEASE", "15.0-RELEASE", "13.2"),
+        ("15.10-STABLE", "15.9-RELEASE", "15.9"),
+    ],
+)
+def test_half_an_upgrade(machine, prepare, monkeypatch, kernel, rest, release):
+    monkeypatch.setattr(host_module.platform, "release", lambda: kernel)
+    machine.release = rest
+    assert prepare()["release"] == release

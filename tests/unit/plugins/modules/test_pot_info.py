@@ -10,7 +10,7 @@ import os
 import pot_fake
 import pytest
 import yaml
-from ansible_collections.potluck.matrix.plugins.module_utils import _pot
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 from ansible_collections.potluck.matrix.plugins.modules import pot as pot_module
 from ansible_collections.potluck.matrix.plugins.modules import pot_info
 from pot_fake import execute
@@ -22,7 +22,7 @@ def fixture_fake(tmp_path, monkeypatch):
 
 
 def collect(fake, names=None, include_env=False):
-    return pot_info.collect(_pot.Machine(fake, fake.pot, check=True), names, include_env)
+    return pot_info.collect(Machine(fake, fake.pot, check=True), names, include_env)
 
 
 def test_no_pots(fake):
@@ -30,16 +30,36 @@ def test_no_pots(fake):
 
 
 def test_all_and_named(fake):
-    execute(fake, name="b", base="13.2", network_type="alias", ip=["10.0.2.50"], env={"TOKEN": "geheim"}, limits={"memory": "1G"},
-            mounts=[{"source": fake.directory + "/data", "target": "/mnt", "read_only": True}], attributes={"start_at_boot": True})
+    execute(
+        fake,
+        name="b",
+        base="13.2",
+        network_type="alias",
+        ip=["10.0.2.50"],
+        env={"TOKEN": "geheim"},
+        limits={"memory": "1G"},
+        mounts=[{"source": fake.directory + "/data", "target": "/mnt", "read_only": True}],
+        attributes={"start_at_boot": True},
+    )
     execute(fake, name="a", base="13.2", state="stopped")
     os.makedirs(fake.fs_root + "/jails/c")
     pots = collect(fake)
-    assert [(p["name"], p["state"], p["valid"]) for p in pots] == [("a", "stopped", True), ("b", "started", True), ("c", "broken", False)]
+    assert [(p["name"], p["state"], p["valid"]) for p in pots] == [
+        ("a", "stopped", True),
+        ("b", "started", True),
+        ("c", "broken", False),
+    ]
     assert "exists without dataset" in pots[2]["broken"]
     b = pots[1]
-    assert b["jid"] == 5 and b["ip"] == ["10.0.2.50"] and b["env_names"] == ["TOKEN"] and b["limits"] == {"cpus": None, "memory": "1G"}
-    assert b["mounts"] == [{"source": fake.directory + "/data", "target": "/mnt", "kind": "directory", "read_only": True, "own": False}]
+    assert (
+        b["jid"] == 5
+        and b["ip"] == ["10.0.2.50"]
+        and b["env_names"] == ["TOKEN"]
+        and b["limits"] == {"cpus": None, "memory": "1G"}
+    )
+    assert b["mounts"] == [
+        {"source": fake.directory + "/data", "target": "/mnt", "kind": "directory", "read_only": True, "own": False}
+    ]
     assert b["start_at_boot"] and "geheim" not in str(pots) and "env" not in b
     assert collect(fake, ["b"], include_env=True)[0]["env"] == {"TOKEN": "geheim"}
     assert collect(fake, ["x"]) == [{"name": "x", "state": "absent", "restart_required": False}]

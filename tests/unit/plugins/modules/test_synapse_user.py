@@ -14,72 +14,76 @@ import urllib.parse
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._synapse import client
+from ansible_collections.potluck.matrix.plugins.modules import synapse_user
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.potluck.matrix.plugins.module_utils import _synapse
-from ansible_collections.potluck.matrix.plugins.modules import synapse_user
-
-SECRET = 'registration-shared-secret'
+SECRET = "registration-shared-secret"
 
 
 class Homeserver:
     """What Synapse 1.163 answers to the requests of this module, as read in its source."""
 
     def __init__(self):
-        self.accounts = {}        # localpart → body it was registered with
-        self.erased = set()       # deactivated and erased: no profile, but the name is taken
+        self.accounts = {}  # localpart → body it was registered with
+        self.erased = set()  # deactivated and erased: no profile, but the name is taken
         self.secret = SECRET
         self.registration_open = False
         self.profiles_need_login = False
         self.keys = True
         self.admin_api = True
-        self.limits = []          # retry_after_ms of the next answers
+        self.limits = []  # retry_after_ms of the next answers
         self.nonces = set()
         self.log = []
 
     def answer(self, method, path, query, body, headers):
-        self.log.append('%s %s' % (method, path))
-        if 'X-Forwarded-For' not in headers:
-            return 500, {'errcode': 'M_UNKNOWN', 'error': 'Internal server error'}
+        self.log.append(f"{method} {path}")
+        if "X-Forwarded-For" not in headers:
+            return 500, {"errcode": "M_UNKNOWN", "error": "Internal server error"}
         if self.limits:
-            return 429, {'errcode': 'M_LIMIT_EXCEEDED', 'error': 'Too Many Requests', 'retry_after_ms': self.limits.pop(0)}
-        if path == '/_matrix/key/v2/server' and self.keys:
-            return 200, {'server_name': 'example.org'}
-        if path.startswith('/_matrix/client/v3/profile/') and path.endswith('/displayname'):
-            user = urllib.parse.unquote(path.split('/')[5])
+            return 429, {
+                "errcode": "M_LIMIT_EXCEEDED",
+                "error": "Too Many Requests",
+                "retry_after_ms": self.limits.pop(0),
+            }
+        if path == "/_matrix/key/v2/server" and self.keys:
+            return 200, {"server_name": "example.org"}
+        if path.startswith("/_matrix/client/v3/profile/") and path.endswith("/displayname"):
+            user = urllib.parse.unquote(path.split("/")[5])
             if self.profiles_need_login:
-                return 401, {'errcode': 'M_MISSING_TOKEN', 'error': 'Missing access token'}
-            if user.endswith(':example.org') and user[1:].partition(':')[0] in self.accounts:
+                return 401, {"errcode": "M_MISSING_TOKEN", "error": "Missing access token"}
+            if user.endswith(":example.org") and user[1:].partition(":")[0] in self.accounts:
                 return 200, {}
-            return 404, {'errcode': 'M_NOT_FOUND', 'error': 'Profile was not found'}
-        if path == '/_matrix/client/v3/register/available':
+            return 404, {"errcode": "M_NOT_FOUND", "error": "Profile was not found"}
+        if path == "/_matrix/client/v3/register/available":
             if not self.registration_open:
-                return 403, {'errcode': 'M_FORBIDDEN', 'error': 'Registration has been disabled'}
-            if query['username'][0] in set(self.accounts) | self.erased:
-                return 400, {'errcode': 'M_USER_IN_USE', 'error': 'User ID already taken.'}
-            return 200, {'available': True}
-        if path == '/_synapse/admin/v1/register' and self.admin_api:
+                return 403, {"errcode": "M_FORBIDDEN", "error": "Registration has been disabled"}
+            if query["username"][0] in set(self.accounts) | self.erased:
+                return 400, {"errcode": "M_USER_IN_USE", "error": "User ID already taken."}
+            return 200, {"available": True}
+        if path == "/_synapse/admin/v1/register" and self.admin_api:
             return self.register(method, body)
-        return 404, {'errcode': 'M_UNRECOGNIZED', 'error': 'Unrecognized request'}
+        return 404, {"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"}
 
     def register(self, method, body):
-        if method == 'GET':
-            nonce = 'nonce%d' % len(self.log)
+        if method == "GET":
+            nonce = "nonce%d" % len(self.log)
             self.nonces.add(nonce)
-            return 200, {'nonce': nonce}
+            return 200, {"nonce": nonce}
         if not self.secret:
-            return 400, {'errcode': 'M_UNKNOWN', 'error': 'Shared secret registration is not enabled'}
-        self.nonces.remove(body['nonce'])
-        text = '\0'.join([body['nonce'], body['username'], body['password'], 'admin' if body['admin'] else 'notadmin'])
-        if hmac.new(self.secret.encode(), text.encode(), hashlib.sha1).hexdigest() != body['mac']:
-            return 403, {'errcode': 'M_UNKNOWN', 'error': 'HMAC incorrect'}
-        if body['username'] in set(self.accounts) | self.erased:
-            return 400, {'errcode': 'M_USER_IN_USE', 'error': 'User ID already taken.'}
-        if body['username'].isdigit():
-            return 400, {'errcode': 'M_INVALID_USERNAME', 'error': 'Numeric user IDs are reserved for guest users.'}
-        self.accounts[body['username']] = body
-        return 200, {'user_id': '@%s:example.org' % body['username'], 'home_server': 'example.org'}
+            return 400, {"errcode": "M_UNKNOWN", "error": "Shared secret registration is not enabled"}
+        self.nonces.remove(body["nonce"])
+        text = "\0".join([body["nonce"], body["username"], body["password"], "admin" if body["admin"] else "notadmin"])
+        if hmac.new(self.secret.encode(), text.encode(), hashlib.sha1).hexdigest() != body["mac"]:
+            return 403, {"errcode": "M_UNKNOWN", "error": "HMAC incorrect"}
+        if body["username"] in set(self.accounts) | self.erased:
+            return 400, {"errcode": "M_USER_IN_USE", "error": "User ID already taken."}
+        if body["username"].isdigit():
+            return 400, {"errcode": "M_INVALID_USERNAME", "error": "Numeric user IDs are reserved for guest users."}
+        self.accounts[body["username"]] = body
+        return 200, {"user_id": "@{}:example.org".format(body["username"]), "home_server": "example.org"}
 
 
 class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -92,28 +96,30 @@ def homeserver(tmp_path):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def reply(self):
-            length = int(self.headers.get('Content-Length') or 0)
+            length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             url = urllib.parse.urlsplit(self.path)
-            status, answer = homeserver.answer(self.command, url.path, urllib.parse.parse_qs(url.query), body, self.headers)
+            status, answer = homeserver.answer(
+                self.command, url.path, urllib.parse.parse_qs(url.query), body, self.headers
+            )
             text = json.dumps(answer).encode()
             self.send_response(status)
-            self.send_header('Content-Type', 'application/json')
-            self.send_header('Content-Length', str(len(text)))
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
 
         do_GET = do_POST = reply
 
         def address_string(self):
-            return 'unix'
+            return "unix"
 
         def log_message(self, *args):
             """Nothing: the homeserver keeps its own log."""
 
-    homeserver.socket = str(tmp_path / 'synapse.sock')
+    homeserver.socket = str(tmp_path / "synapse.sock")
     server = UnixServer(homeserver.socket, Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     homeserver.handler = Handler
     yield homeserver
@@ -123,141 +129,153 @@ def homeserver(tmp_path):
 
 @pytest.fixture
 def module(homeserver, capsys):
-    def run(name='alice', check=False, **arguments):
-        arguments.setdefault('socket', homeserver.socket)
-        if 'shared_secret_path' not in arguments:
-            arguments.setdefault('shared_secret', SECRET)
-        with patch_module_args({'name': name, **arguments, '_ansible_check_mode': check, '_ansible_diff': True}):
-            with pytest.raises(SystemExit):
-                synapse_user.main()
+    def run(name="alice", check=False, **arguments):
+        arguments.setdefault("socket", homeserver.socket)
+        if "shared_secret_path" not in arguments:
+            arguments.setdefault("shared_secret", SECRET)
+        more = {"name": name, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args({**arguments, **more}), pytest.raises(SystemExit):
+            synapse_user.main()
         return json.loads(capsys.readouterr().out)
+
     return run
 
 
 def test_an_account_is_made_once(module, homeserver):
-    result = module(password='pass', admin=True, display_name='Alice')
-    assert result['changed'] and result['user_id'] == '@alice:example.org' and result['existed'] is False
-    assert result['diff'] == {'before': {}, 'after': {'user_id': '@alice:example.org', 'admin': True, 'display_name': 'Alice'}}
-    account = homeserver.accounts['alice']
-    assert (account['password'], account['admin'], account['displayname'], account['inhibit_login']) == ('pass', True, 'Alice', True)
+    result = module(password="pass", admin=True, display_name="Alice")
+    assert result["changed"] and result["user_id"] == "@alice:example.org" and result["existed"] is False
+    assert result["diff"] == {
+        "before": {},
+        "after": {"user_id": "@alice:example.org", "admin": True, "display_name": "Alice"},
+    }
+    account = homeserver.accounts["alice"]
+    assert (account["password"], account["admin"], account["displayname"], account["inhibit_login"]) == (
+        "pass",
+        True,
+        "Alice",
+        True,
+    )
     homeserver.log.clear()
-    again = module(password='other', admin=False)
-    assert not again['changed'] and again['existed'] is True and again['diff']['before'] == again['diff']['after']
-    assert homeserver.accounts['alice'] is account
-    assert not any('/_synapse/' in line for line in homeserver.log)
+    again = module(password="other", admin=False)
+    assert not again["changed"] and again["existed"] is True and again["diff"]["before"] == again["diff"]["after"]
+    assert homeserver.accounts["alice"] is account
+    assert not any("/_synapse/" in line for line in homeserver.log)
 
 
 def test_without_a_password_it_gets_a_random_one(module, homeserver):
-    module('bob')
-    module('carol')
-    passwords = {homeserver.accounts[name]['password'] for name in ('bob', 'carol')}
+    module("bob")
+    module("carol")
+    passwords = {homeserver.accounts[name]["password"] for name in ("bob", "carol")}
     assert len(passwords) == 2 and all(len(password) > 40 for password in passwords)
-    assert 'displayname' not in homeserver.accounts['bob']
+    assert "displayname" not in homeserver.accounts["bob"]
 
 
-@pytest.mark.parametrize('registration_open', [False, True])
+@pytest.mark.parametrize("registration_open", [False, True])
 def test_check_mode_tells_the_truth_and_changes_nothing(module, homeserver, registration_open):
     homeserver.registration_open = registration_open
-    assert module(check=True)['changed']
-    assert homeserver.accounts == {} and not any('POST' in line for line in homeserver.log)
+    assert module(check=True)["changed"]
+    assert homeserver.accounts == {} and not any("POST" in line for line in homeserver.log)
     foretold, done = module(check=True), module()
-    assert foretold['diff'] == done['diff']
-    assert not module(check=True)['changed']
+    assert foretold["diff"] == done["diff"]
+    assert not module(check=True)["changed"]
 
 
 def test_an_erased_account_keeps_its_name(module, homeserver):
-    homeserver.erased = {'alice'}
-    assert not module()['changed']
+    homeserver.erased = {"alice"}
+    assert not module()["changed"]
     homeserver.registration_open = True
-    assert not module(check=True)['changed']
+    assert not module(check=True)["changed"]
 
 
 def test_a_server_that_tells_nobody(module, homeserver):
     homeserver.profiles_need_login = True
-    assert module(check=True)['existed'] is None
-    assert module()['changed']
-    assert not module()['changed']
+    assert module(check=True)["existed"] is None
+    assert module()["changed"]
+    assert not module()["changed"]
     homeserver.registration_open = True
-    assert not module(check=True)['changed']
+    assert not module(check=True)["changed"]
 
 
 def test_the_secret_from_a_file(module, homeserver, tmp_path):
-    path = tmp_path / 'secret'
-    path.write_text(SECRET + '\n')
-    assert module(shared_secret_path=str(path))['changed']
-    path.write_text('\n')
-    assert 'is empty' in module('bob', shared_secret_path=str(path))['msg']
-    assert 'cannot read the shared secret' in module('bob', shared_secret_path=str(tmp_path / 'none'))['msg']
+    path = tmp_path / "secret"
+    path.write_text(SECRET + "\n")
+    assert module(shared_secret_path=str(path))["changed"]
+    path.write_text("\n")
+    assert "is empty" in module("bob", shared_secret_path=str(path))["msg"]
+    assert "cannot read the shared secret" in module("bob", shared_secret_path=str(tmp_path / "none"))["msg"]
     # Not read when there is nothing to do.
-    assert not module(shared_secret_path=str(tmp_path / 'none'))['changed']
+    assert not module(shared_secret_path=str(tmp_path / "none"))["changed"]
 
 
 def test_secrets_do_not_appear(module, homeserver):
-    result = module(password='Very-Secret-1')
-    assert 'Very-Secret-1' not in json.dumps(result) and SECRET not in json.dumps(result)
-    homeserver.secret = 'another'
-    result = module('bob', password='Very-Secret-1')
-    assert result['failed'] and 'Very-Secret-1' not in json.dumps(result) and SECRET not in json.dumps(result)
+    result = module(password="Very-Secret-1")
+    assert "Very-Secret-1" not in json.dumps(result) and SECRET not in json.dumps(result)
+    homeserver.secret = "another"
+    result = module("bob", password="Very-Secret-1")
+    assert result["failed"] and "Very-Secret-1" not in json.dumps(result) and SECRET not in json.dumps(result)
 
 
 def test_a_limit_of_the_rate_is_waited_for(homeserver):
     homeserver.limits = [200, 4000]
     waits = []
-    assert _synapse.Synapse(homeserver.socket, sleep=waits.append).server_name() == 'example.org'
+    assert client.Synapse(homeserver.socket, sleep=waits.append).server_name() == "example.org"
     assert waits == [0.2, 4.0]
     homeserver.limits = [200_000]
-    with pytest.raises(_synapse.SynapseError, match='limits the rate'):
-        _synapse.Synapse(homeserver.socket, sleep=waits.append).server_name()
+    with pytest.raises(Sentence, match="limits the rate"):
+        client.Synapse(homeserver.socket, sleep=waits.append).server_name()
 
 
 def test_over_a_url(module, homeserver):
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), homeserver.handler)
-    threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True).start()
-    assert module(base_url='http://127.0.0.1:%d/' % server.server_port, socket='/nonexistent')['changed']
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), homeserver.handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    assert module(base_url="http://127.0.0.1:%d/" % server.server_port, socket="/nonexistent")["changed"]
     server.shutdown()
     server.server_close()
 
 
-@pytest.mark.parametrize('attribute, value, message', [
-    ('secret', 'another', 'the shared secret is not the one of the server'),
-    ('secret', None, 'has no registration_shared_secret'),
-    ('admin_api', False, 'does not serve /_synapse/admin'),
-    ('keys', False, 'set server_name'),
-])
+@pytest.mark.parametrize(
+    "attribute, value, message",
+    [
+        ("secret", "another", "the shared secret is not the one of the server"),
+        ("secret", None, "has no registration_shared_secret"),
+        ("admin_api", False, "does not serve /_synapse/admin"),
+        ("keys", False, "set server_name"),
+    ],
+)
 def test_errors_of_the_server(module, homeserver, attribute, value, message):
     setattr(homeserver, attribute, value)
     result = module()
-    assert result['failed'] and message in result['msg'] and '\n' not in result['msg']
+    assert result["failed"] and message in result["msg"] and "\n" not in result["msg"]
 
 
 def test_a_server_that_is_down(module, tmp_path):
-    for socket in (tmp_path / 'none.sock', tmp_path):
+    for socket in (tmp_path / "none.sock", tmp_path):
         result = module(socket=str(socket))
-        assert result['failed'] and result['msg'].startswith('Synapse does not answer at %s: ' % socket)
+        assert result["failed"] and result["msg"].startswith(f"Synapse does not answer at {socket}: ")
 
 
 def test_names(module, homeserver):
-    assert module('@alice:example.org')['changed']
-    assert not module('alice', server_name='example.org')['changed']
+    assert module("@alice:example.org")["changed"]
+    assert not module("alice", server_name="example.org")["changed"]
     homeserver.keys = False
-    assert module('bob', server_name='example.org')['changed']
+    assert module("bob", server_name="example.org")["changed"]
     homeserver.keys = True
     for name, more, message in (
-        ('@alice:other.org', {}, 'the server at hand is example.org, not other.org'),
-        ('alice', {'server_name': 'other.org'}, 'the server at hand is example.org, not other.org'),
-        ('@alice:example.org', {'server_name': 'other.org'}, 'does not belong to the server'),
-        ('@alice', {}, 'is not a Matrix ID'),
-        ('Alice', {}, 'lower-case'),
-        ('al ice', {}, 'cannot be the name'),
-        ('', {}, 'cannot be the name'),
-        ('12345', {}, 'Numeric user IDs are reserved for guest users. (HTTP status 400)'),
+        ("@alice:other.org", {}, "the server at hand is example.org, not other.org"),
+        ("alice", {"server_name": "other.org"}, "the server at hand is example.org, not other.org"),
+        ("@alice:example.org", {"server_name": "other.org"}, "does not belong to the server"),
+        ("@alice", {}, "is not a Matrix ID"),
+        ("Alice", {}, "lower-case"),
+        ("al ice", {}, "cannot be the name"),
+        ("", {}, "cannot be the name"),
+        ("12345", {}, "Numeric user IDs are reserved for guest users. (HTTP status 400)"),
     ):
         result = module(name, **more)
-        assert result['failed'] and message in result['msg'], result
+        assert result["failed"] and message in result["msg"], result
 
 
 @given(st.text(), st.text(), st.booleans())
 def test_mac_separates_its_parts(password, nonce, admin):
-    mac = _synapse.registration_mac('secret', nonce, 'alice', password, admin)
+    mac = client.registration_mac("secret", nonce, "alice", password, admin)
     assert len(mac) == 40
-    assert mac != _synapse.registration_mac('secret', nonce, 'alice', password, not admin)
+    assert mac != client.registration_mac("secret", nonce, "alice", password, not admin)

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checks of the module probe_info, by their kinds: what each takes, and how a list of them is run.
+
+Each check function takes the check's options (a dict with every option of the module's documentation), the timeout in
+seconds and a C(Runner); it returns a sentence about what it found or raises C(Sentence), whose part tells which part of
+what was checked it is about.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import smtplib
+import ssl
+import time
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._probe import directory, host, mail, sockets, web
+
+KINDS: dict[str, t.Callable[[dict, float, Runner], str]] = {
+    "service": host.check_service,
+    "mount": host.check_mount,
+    "space": host.check_space,
+    "file": host.check_file,
+    "http": web.check_http,
+    "tcp": sockets.check_tcp,
+    "closed": sockets.check_closed,
+    "certificate": sockets.check_certificate,
+    "smtp": mail.check_smtp,
+    "ldap": directory.check_ldap,
+    "command": host.check_command,
+}
+
+
+# The options of one check; see the documentation of probe_info.
+CHECK = {
+    "name": {"type": "str", "required": True},
+    "variable": {"type": "str", "default": ""},
+    "variables": {"type": "dict"},
+    "requires": {"type": "list", "elements": "str"},
+    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
+    "target": {"type": "str"},
+    "argv": {"type": "list", "elements": "str"},
+    "environment": {"type": "dict"},
+    "address": {"type": "str"},
+    "socket": {"type": "path"},
+    "headers": {"type": "dict"},
+    "status": {"type": "list", "elements": "int", "default": [200]},
+    "body": {"type": "str"},
+    "mode": {"type": "str"},
+    "server_name": {"type": "str"},
+    "ca_file": {"type": "path"},
+    "verify": {"type": "bool"},
+    "days": {"type": "int", "default": 0},
+    "free": {"type": "int", "default": 0},
+    "warn": {"type": "int", "default": 0},
+    "tls": {"type": "str", "choices": ["opportunistic", "starttls", "implicit"], "default": "opportunistic"},
+    "user": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "ldap": {"type": "dict"},
+}
+
+# What a password is in all that a module tells of its arguments. Ansible's own way is to blot its text out wherever it
+# appears, which of a
+# short one makes every message unreadable.
+HIDDEN = "(hidden)"
+BLOTTED_FROM = 6
+
+
+def taken(module: t.Any, option: str) -> list[dict]:
+    """The checks in an option of a module, with all options of CHECK; from then on the module tells none of their
+    passwords.
+
+    ValueError for one that is no check.
+    """
+    checks = []
+    for check in module.params[option]:
+        validated = ArgumentSpecValidator(CHECK).validate(check)
+        if validated.error_messages:
+            raise ValueError("{}: {}".format(option, ", ".join(validated.error_messages)))
+        checks.append(validated.validated_parameters)
+    module.params[option] = [
+        dict(check, password=HIDDEN) if check.get("password") else check for check in module.params[option]
+    ]
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= BLOTTED_FROM}
+    return checks
+
+
+def with_defaults(check: dict, defaults: t.Mapping[str, t.Any]) -> dict:
+    """Return the check with address, ca_file and verify from ``defaults`` where it gives none itself."""
+    filled = dict(check)
+    for name in ("address", "ca_file", "verify"):
+        if filled.get(name) is None:
+            filled[name] = defaults[name]
+    return filled
+
+
+def advice(result: dict) -> str:
+    """Return one sentence for people about a failed result."""
+    hint = " (look at {})".format(result["variable"]) if result["variable"] else ""
+    return "{}: no, {}{}".format(result["name"], result["message"], hint)
+
+
+def failures(results: list[dict]) -> list[str]:
+    """One sentence for people about each result that failed, none for what was skipped."""
+    return [advice(result) for result in results if not result["ok"] and not result["skipped"]]
+
+
+def _result(check: dict, ok: bool, message: str, part: str = "", skipped: bool = False) -> dict:
+    variable = (check.get("variables") or {}).get(part) or check["variable"]
+    return {"name": check["name"], "variable": variable, "ok": ok, "skipped": skipped, "message": message}
+
+
+def run(check: dict, timeout: float, runner: Runner) -> dict:
+    """Return ``{name, variable, ok, skipped, message}`` of one check, tried once."""
+    try:
+        return _result(check, True, KINDS[check["kind"]](check, timeout, runner))
+    except Sentence as failure:
+        return _result(check, False, str(failure), failure.part)
+    except ssl.SSLCertVerificationError as error:
+        return _result(
+            check,
+            False,
+            "the certificate of {} is refused: {}".format(check.get("target"), error.verify_message),
+            "tls",
+        )
+    except smtplib.SMTPException as error:
+        return _result(check, False, "{} refuses the mail session: {}".format(check.get("target"), error), "server")
+    except (OSError, http.client.HTTPException) as error:
+        return _result(check, False, "{}: {}".format(check.get("target"), error or type(error).__name__), "server")
+    except (ValueError, re.error) as error:
+        # A target without a port, a pattern that is none: the other checks go on.
+        return _result(check, False, "{} cannot be checked so: {}".format(check.get("target") or check["kind"], error))
+
+
+def run_all(
+    checks: list[dict], timeout: float, attempts: int, runner: Runner, broken: t.Iterable[str] = ()
+) -> list[dict]:
+    """Return one result for each check, in their order.
+
+    What failed is tried again, all of it together, at most ``attempts`` times and a second apart. A check is skipped
+    when one that it requires failed or was skipped before it in this list, or is named in ``broken``: its failure would
+    say nothing new.
+    """
+    results: dict[str, dict] = {}
+    for attempt in range(max(1, attempts)):
+        if attempt:
+            time.sleep(1)
+        bad = set(broken)
+        for check in checks:
+            name = check["name"]
+            cause = next((required for required in check.get("requires") or [] if required in bad), None)
+            if cause is not None:
+                results[name] = _result(check, False, f"not checked because of: {cause}", skipped=True)
+            elif name not in results or not results[name]["ok"]:
+                results[name] = run(check, timeout, runner)
+            if not results[name]["ok"]:
+                bad.add(name)
+        if all(result["ok"] or result["skipped"] for result in results.values()):
+            break
+    return [results[check["name"]] for check in checks]

@@ -1,0 +1,4 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Configuration files that are computed from the options of a role, as pure functions: options in, dictionary out."""

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of a homeserver that preflight knows, each with its variables and rules."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import (
+    consul_agent,
+    control_user,
+    homeserver,
+    ldap_auth,
+    node_exporter,
+    pot_jail,
+    remote_log,
+    reverse_proxy,
+    synapse,
+    tls,
+    upgrade,
+    verify,
+    zfs_dataset,
+)
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
+
+# In the order in which problems are told.
+PARTS: tuple[t.Any, ...] = (
+    homeserver,
+    zfs_dataset,
+    pot_jail,
+    consul_agent,
+    synapse,
+    tls,
+    reverse_proxy,
+    ldap_auth,
+    control_user,
+    remote_log,
+    node_exporter,
+    verify,
+    upgrade,
+)
+VARIABLES: dict[str, Variable] = {name: variable for part in PARTS for name, variable in part.VARIABLES.items()}
+# For options of roles that no variable decides alone: what is known of them beyond their type.
+OPTIONS: dict[str, Variable] = {name: variable for part in PARTS for name, variable in part.OPTIONS.items()}

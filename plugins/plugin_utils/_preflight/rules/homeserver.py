@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every server has, whatever runs on it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import mail, network, pots, storage
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import vocabulary
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
+
+if t.TYPE_CHECKING:
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
+
+VARIABLES = {
+    "matrix_domain": Variable(network.domain, "example.com", empty=False),
+    "matrix_ip": Variable(network.pot_address, "10.0.0.5", empty=False),
+    "matrix_alert_email": Variable(mail.plain_address, "admin@example.com", empty=False),
+    "matrix_python_version": Variable(pots.python_version, '"3.11"', empty=False),
+    "matrix_python": Variable(storage.plain_path, "/usr/local/bin/python3.11", empty=False),
+}
+OPTIONS: dict[str, Variable] = {}
+
+
+def check(server: Server, controller: Controller) -> None:
+    """Report what is missing."""
+    for name in vocabulary.required():
+        if server.missing(name):
+            server.report(name, "is not set, and every server needs it")

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pot: its name, network, release and mounts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, network, pots, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
+
+if t.TYPE_CHECKING:
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
+
+VARIABLES = {
+    "matrix_pot_name": Variable(pots.pot_name, "matrix-example", empty=False),
+    "matrix_pot_network_type": Variable(
+        values.choice("inherit", "alias", "public-bridge", "private-bridge"), "alias", empty=False
+    ),
+    "matrix_pot_interface": Variable(pots.interface, "em0"),
+    "matrix_pot_bridge": Variable(pots.bridge, "matrix-bridge"),
+    "matrix_pot_release": Variable(pots.release, '"14.3"'),
+    "matrix_pot_extif": Variable(pots.interface, "em0"),
+    "matrix_pot_exported_ports": Variable(pots.ports, '["tcp:443:443", "tcp:8448:8448"]', empty=False),
+    "matrix_pot_mounts": Variable(pots.mounts, "[{source: /srv/web, target: /srv/web, read_only: true}]", empty=False),
+    "matrix_pkg_repository_url": Variable(
+        network.url("http", "https", "file", "pkg+http", "pkg+https", "pkg+file", "ssh", variables=True),
+        '"https://pkg.example.com/${ABI}/latest"',
+    ),
+}
+
+
+def _image(value) -> dict:
+    """An image to make the pot of; nothing for a release of FreeBSD."""
+    if not isinstance(value, dict):
+        raise ValueError(f"is {names.kind(value)} where a dictionary is expected")
+    if value and not (value.get("name") and value.get("tag")):
+        raise ValueError("names no image; it needs a name and a tag")
+    return value
+
+
+OPTIONS = {
+    "pot_jail_resolv_conf": Variable(pots.lines, "nameserver 10.0.0.1"),
+    "pot_jail_bridge_hosts": Variable(values.whole_number(1, 65536), "6", empty=False),
+    "pot_jail_stop_timeout": Variable(values.whole_number(1, 86400), "120", empty=False),
+    "pot_jail_image": Variable(_image, "{name: matrix-synapse-amd64-14_2, tag: 2.14.1}", empty=False),
+}
+
+
+def check(server: Server, controller: Controller) -> None:
+    """Report what does not go together."""
+    if server["matrix_pot_name"] is None and "matrix_pot_name" not in server.bad:
+        try:
+            pots.pot_name(server.pot_name)
+        except ValueError as error:
+            server.report(
+                "matrix_pot_name",
+                f'is not set, and the name made from the inventory\'s, "{server.pot_name}", {error}',
+            )
+    kind = server.network_type
+    if kind == "alias" and server.missing("matrix_ip"):
+        server.report("matrix_ip", "is not set, but matrix_pot_network_type is alias")
+    if kind == "private-bridge" and server.missing("matrix_pot_bridge"):
+        server.report("matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge")
+    if kind in ("private-bridge", "public-bridge") and ":" in (server["matrix_ip"] or ""):
+        server.report(
+            "matrix_ip",
+            '"{}" is an IPv6 address, but a pot behind a bridge needs an IPv4 address'.format(server["matrix_ip"]),
+        )
+    if kind not in (None, "inherit") and server["matrix_ip"] and server["matrix_ip"] == server.machine[0]:
+        # pot gives the address to the jail, and takes it off the interface when the pot stops.
+        problem = '"%s" is the host\'s own address (ansible_host), which the host would lose when the pot stops'
+        server.report(
+            "matrix_ip", problem % server["matrix_ip"], "matrix_ip: 10.0.0.5, or matrix_pot_network_type: inherit"
+        )
+    if kind in ("alias", "inherit") and server["matrix_pot_exported_ports"]:
+        problem = f"ports are only forwarded to a pot behind a bridge, but matrix_pot_network_type is {kind}"
+        server.report("matrix_pot_exported_ports", problem, "matrix_pot_exported_ports: []")

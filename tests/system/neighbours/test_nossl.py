@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Without TLS, behind a foreign proxy: the same server on 80 and 8447."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+import pytest
+import requests
+
+from .conftest import SYNAPSE, self_signed, wait_for
+
+CLAIMED = "203.0.113.%d"
+
+
+@pytest.fixture(scope="module")
+def plain(site):
+    """The server with NOSSL. The gateway, from where the tests come, is the trusted proxy."""
+    variables = {"matrix_nossl": True, "matrix_trusted_proxies": ["10.199.0.1"], "matrix_certificate_watch_days": 7}
+    try:
+        done = site.ansible("site", **variables)
+        assert done.code == 0, done.output[-4000:]
+        yield variables
+    finally:
+        back = site.ansible("site")
+        assert back.code == 0, back.output[-4000:]
+
+
+def ask(site, port, path, method="GET", **more):
+    headers = {"Host": "neigh.test", "X-Forwarded-Proto": "https", **more.pop("headers", {})}
+    return requests.request(
+        method, "http://%s:%d%s" % (site.jail, port, path), headers=headers, timeout=20, allow_redirects=False, **more
+    )
+
+
+@pytest.mark.parametrize("port", [80, 8447])
+def test_clients_and_servers_are_answered(site, plain, port):
+    assert "versions" in ask(site, port, "/_matrix/client/versions").json()
+    assert "verify_keys" in ask(site, port, "/_matrix/key/v2/server").json()
+    assert ask(site, port, "/_synapse/admin/v1/server_version").status_code in (403, 404)
+
+
+def test_the_public_address_is_still_https(site, plain):
+    assert "public_baseurl: https://neigh.test/" in site.jail_run(f"cat {SYNAPSE}/homeserver.d/homeserver.yaml")
+    assert ask(site, 80, "/.well-known/matrix/client").json()["m.homeserver"]["base_url"] == "https://neigh.test"
+
+
+def test_nothing_speaks_tls(site, plain):
+    for port in (443, 8448):
+        with pytest.raises(OSError):
+            socket.create_connection((site.jail, port), timeout=2).close()
+
+
+def seen_in_log(site, claimed, source=None):
+    """The address in Synapse's log line about a request with a name nobody else asks for."""
+    word = "v" + secrets.token_hex(8)
+    session = requests.Session()
+    if source:
+        adapter = requests.adapters.HTTPAdapter()
+        adapter.init_poolmanager(1, 1, source_address=(source, 0))
+        session.mount("http://", adapter)
+    session.get(
+        f"http://{site.jail}:8447/_matrix/client/versions?{word}",
+        headers={"Host": "neigh.test", "X-Forwarded-For": claimed},
+        timeout=20,
+    )
+    search = f"grep {word} /var/log/matrix-synapse/homeserver.log | grep 'Processed request' || true"
+    line = wait_for(lambda: site.jail_run(search), 20, "Synapse logs the request")
+    return line.rpartition("synapse.access")[2].split(" - ", 4)
+
+
+def test_forwarded_addresses_are_believed_from_the_given_proxy_only(site, plain):
+    assert any((CLAIMED % 7) in part for part in seen_in_log(site, CLAIMED % 7))
+    other = seen_in_log(site, CLAIMED % 8, source=site.address)
+    assert not any((CLAIMED % 8) in part for part in other) and any(site.address in part for part in other)
+
+
+def test_verify_passes_and_knows_nothing_of_certificates(site, plain):
+    # An authority that vouches for nothing here: whoever looked at a certificate would find fault with it.
+    nobodys = site.place / "nobodys.pem"
+    nobodys.write_text(self_signed("nobody.test", 30)[0])
+    assert site.verify(verify_attempts=5, matrix_verify_ca_file=str(nobodys), **plain) == []

@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kind of check, against a real counterpart that is right and one that is wrong."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socketserver
+import ssl
+import subprocess
+import threading
+import types
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import AuthResult
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
+from ansible_collections.potluck.matrix.plugins.modules import probe_info
+
+DEFAULTS = {"address": None, "ca_file": None, "verify": True}
+
+
+class Answers(Runner):
+    """What a function of the arguments answers in place of every command."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def run(self, argv, timeout=120, environment=None):
+        return self.answer(argv)
+
+
+def run(kind, attempts=1, run_command=None, **options):
+    check = {
+        "name": "a check",
+        "variable": "matrix_x",
+        "kind": kind,
+        "status": [200],
+        "days": 0,
+        "tls": "opportunistic",
+    }
+    check.update(options)
+    return probe.run_all([probe.with_defaults(check, DEFAULTS)], 5, attempts, Answers(run_command))[0]
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 403)
+        self.end_headers()
+        self.wfile.write(("OK for " + self.headers["Host"]).encode())
+
+    def address_string(self):
+        return "local"
+
+    def log_message(self, *args):
+        """Keep the test's output to itself."""
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A CA, and a certificate of it for matrix.example.com that is valid for ten days."""
+    place = tmp_path_factory.mktemp("ca")
+    commands = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 "
+        "-subj /CN=test-ca",
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj "
+        "/CN=matrix.example.com",
+        "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 10 -extfile "
+        "names",
+    )
+    (place / "names").write_text("subjectAltName=DNS:matrix.example.com,IP:127.0.0.1\n")
+    for command in commands:
+        subprocess.run(command.split(), cwd=place, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def https(authority):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def unix_socket(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("unix") / "s")
+    server = UnixServer(path, Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield path
+    server.shutdown()
+
+
+def test_http_through_a_unix_socket(unix_socket):
+    assert run("http", target="http://localhost/health", socket=unix_socket, body="^OK")["ok"]
+    assert "answers 403 instead of 200" in run("http", target="http://localhost/other", socket=unix_socket)["message"]
+    assert not run("http", target="http://localhost/health", socket=unix_socket, body="BAD")["ok"]
+    assert not run("http", target="http://localhost/health", socket=unix_socket + "-gone")["ok"]
+
+
+def test_https_at_an_address_verifies_the_name_of_the_url(https, authority):
+    ca = str(authority / "ca.pem")
+    url = "https://matrix.example.com:%d/health" % https
+    assert run("http", target=url, address="127.0.0.1", ca_file=ca, body="matrix.example.com")["ok"]
+    other = run("http", target=url.replace("matrix.", "other."), address="127.0.0.1", ca_file=ca)
+    assert not other["ok"] and "certificate" in other["message"]
+    assert not run("http", target=url, address="127.0.0.1")["ok"]
+    assert run("http", target=url, address="127.0.0.1", verify=False)["ok"]
+
+
+def test_certificate(https, authority):
+    target, ca = "127.0.0.1:%d" % https, str(authority / "ca.pem")
+    assert run("certificate", target=target, server_name="matrix.example.com", ca_file=ca, days=9)["ok"]
+    soon = run("certificate", target=target, server_name="matrix.example.com", ca_file=ca, days=20)
+    assert "expires in 9 days" in soon["message"]
+    assert "refused" in run("certificate", target=target, server_name="wrong.example.com", ca_file=ca)["message"]
+
+
+def test_tcp_and_closed(https):
+    target = "127.0.0.1:%d" % https
+    assert run("tcp", target=target)["ok"]
+    assert not run("closed", target=target)["ok"]
+    assert run("closed", target="127.0.0.1:1")["ok"]
+    refused = run("tcp", target="127.0.0.1:1")
+    assert not refused["ok"] and "127.0.0.1:1" in refused["message"]
+
+
+def test_an_unknown_name_is_not_closed():
+    refused = run("closed", target="nowhere.invalid:443")
+    assert not refused["ok"] and "nowhere.invalid:443" in refused["message"]
+
+
+def test_the_greeting_of_one_of_several(https):
+    class Greet(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(self.server.greeting)
+
+    servers = []
+    for greeting in (b"nothing of note\n", b"SSH-2.0-test\n"):
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greet)
+        server.greeting = greeting
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+    try:
+        targets = ["127.0.0.1:%d" % server.server_address[1] for server in servers]
+        assert run("tcp", target=" ".join(targets), body="^SSH-")["ok"]
+        refused = run("tcp", target=targets[0], body="^SSH-")
+        assert not refused["ok"] and "greets with 'nothing of note" in refused["message"]
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "tcp", "target": "host.example.com"},
+        {"kind": "tcp", "target": "host.example.com:many"},
+        {"kind": "command", "argv": ["true"], "body": "("},
+    ],
+)
+def test_a_check_that_makes_no_sense_does_not_hide_the_others(check):
+    results = probe.run_all(
+        [
+            probe.with_defaults(dict({"name": "first", "variable": "v"}, **check), DEFAULTS),
+            probe.with_defaults({"name": "second", "variable": "v", "kind": "file", "target": __file__}, DEFAULTS),
+        ],
+        5,
+        1,
+        Answers(lambda argv: (0, "text", "")),
+    )
+    assert [result["ok"] for result in results] == [False, True]
+    assert "cannot be checked so" in results[0]["message"]
+
+
+def test_smtp(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+
+    def login(server, session, envelope, mechanism, data):
+        return AuthResult(success=data.password == b"right")
+
+    controller = Controller(Sink(), hostname="127.0.0.1", port=0, tls_context=context, authenticator=login)
+    plain = Controller(Sink(), hostname="127.0.0.1", port=0)
+    controller.port, plain.port = free_port(), free_port()
+    controller.start()
+    plain.start()
+    try:
+        options = {"target": "127.0.0.1:%d" % controller.port, "ca_file": str(authority / "ca.pem"), "user": "matrix"}
+        assert run("smtp", tls="starttls", password="right", **options)["ok"]
+        assert "refuses the mail session" in run("smtp", tls="starttls", password="wrong", **options)["message"]
+        assert "certificate" in run("smtp", tls="starttls", target=options["target"])["message"]
+        assert "does not offer STARTTLS" in run("smtp", tls="starttls", target="127.0.0.1:%d" % plain.port)["message"]
+        assert run("smtp", target="127.0.0.1:%d" % plain.port)["ok"]
+    finally:
+        controller.stop()
+        plain.stop()
+
+
+def free_port():
+    with socketserver.TCPServer(("127.0.0.1", 0), None) as server:
+        return server.server_address[1]
+
+
+def test_file_and_mount(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("x")
+    path.chmod(0o640)
+    assert run("file", target=str(path), mode="0640")["ok"]
+    assert "mode 0640 instead of 0600" in run("file", target=str(path), mode="0600")["message"]
+    assert "missing" in run("file", target=str(path) + "-gone")["message"]
+
+
+def test_mount_as_df_tells_it_in_a_jail(tmp_path):
+    def mounted_on(last):
+        return lambda argv: (
+            0,
+            "Filesystem 512-blocks Used Avail Capacity  Mounted on\n/mnt/x 8 0 8 0%    " + last + "\n",
+            "",
+        )
+
+    assert "nothing is mounted" in run("mount", target=str(tmp_path), run_command=mounted_on("/"))["message"]
+    assert run("mount", target=str(tmp_path), run_command=mounted_on("[restricted]"))["ok"]
+    # On the host df tells where: a file system above is not the one.
+    assert run("mount", target=str(tmp_path), run_command=mounted_on(str(tmp_path)))["ok"]
+    above = run("mount", target=str(tmp_path), run_command=mounted_on(str(tmp_path.parent)))
+    assert not above["ok"] and f"would land in {tmp_path.parent}" in above["message"]
+    assert (
+        "nothing is mounted"
+        in run("mount", target=str(tmp_path), run_command=lambda argv: (1, "", "df: failed\n"))["message"]
+    )
+    assert "is not a directory" in run("mount", target=str(tmp_path) + "-gone", run_command=mounted_on("/"))["message"]
+
+
+@pytest.mark.parametrize(
+    "left, ok, words",
+    [
+        (50, True, "has 50 % of its room left (512 MiB)"),
+        (10, True, "warning: "),
+        (4, False, "less than 5 %"),
+        (0, False, "0 %"),
+    ],
+)
+def test_a_full_file_system_is_told(monkeypatch, tmp_path, left, ok, words):
+    monkeypatch.setattr(
+        os,
+        "statvfs",
+        lambda path: types.SimpleNamespace(f_blocks=1024, f_bavail=1024 * left // 100, f_frsize=1024**2),
+    )
+    result = run("space", target=str(tmp_path), free=5, warn=15)
+    assert result["ok"] == ok and words in result["message"]
+    assert ("warning" in result["message"]) == (words == "warning: ")
+
+
+def test_a_file_system_that_is_not_there_is_no_room():
+    assert not run("space", target="/no/such/place", free=5, warn=15)["ok"]
+
+
+@pytest.mark.parametrize("password", ["e", "a-long-password"])
+def test_a_password_is_told_nowhere_and_blots_nothing_out(capsys, password):
+    """Ansible blots the text of a secret out wherever it stands, and of a short one that is everywhere."""
+    checks = [
+        {
+            "name": "The exporter answers",
+            "kind": "http",
+            "target": "http://127.0.0.1:1/metrics",
+            "user": "x",
+            "password": password,
+        }
+    ]
+    with patch_module_args({"checks": checks}), pytest.raises(SystemExit):
+        probe_info.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["failures"][0].startswith("The exporter answers: no, http://127.0.0.1:1/metrics: ")
+    assert result["invocation"]["module_args"]["checks"][0][
+        "password"
+    ] == "(hidden)" and "a-long-password" not in json.dumps(result)
+
+
+def test_service_believes_onestatus_only():
+    def service(argv):
+        assert argv == ["/usr/sbin/service", "synapse", "onestatus"]
+        return 1, "synapse is not running.\n", ""
+
+    assert run("service", target="synapse", run_command=service)["message"] == "synapse is not running."
+
+
+def test_command():
+    def command(argv, environ_update=None):
+        return (0, "alive server", "") if argv == ["good"] else (2, "", "No installed keys\n")
+
+    assert run("command", argv=["good"], body="server", run_command=command)["ok"]
+    assert not run("command", argv=["good"], body="client", run_command=command)["ok"]
+    assert "No installed keys" in run("command", argv=["bad"], run_command=command)["message"]
+
+
+def test_a_failing_check_is_tried_again(tmp_path):
+    path = tmp_path / "late"
+    assert not run("file", target=str(path))["ok"]
+    threading.Timer(0.5, lambda: path.write_text("x")).start()
+    assert run("file", attempts=5, target=str(path))["ok"]
+
+
+def test_advice_names_check_reason_and_variable():
+    result = run("tcp", target="127.0.0.1:1")
+    assert probe.advice(result).startswith("a check: no, 127.0.0.1:1")
+    assert probe.advice(result).endswith("(look at matrix_x)")
