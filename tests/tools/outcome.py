@@ -29,6 +29,17 @@ class Outcome:
         return sum(host["changed"] for host in self.recap.values())
 
     @property
+    def changes(self):
+        """What changed, as "task: server" in the order of the run; a failing test shows it."""
+        found, task = [], ""
+        for line in self.output.splitlines():
+            if named := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*)\]", line):
+                task = named.group(1)
+            elif server := re.match(r"changed: \[([^\]\s]+)", line):
+                found.append(f"{task}: {server.group(1)}")
+        return found
+
+    @property
     def words(self):
         """The output with every run of blanks and line ends as one blank, to find sentences that were wrapped."""
         return " ".join(self.output.split())

@@ -213,24 +213,29 @@ def expected(names):
 
 
 def companies(alone):
-    """The parameters, each by itself or with one other that concerns different files and services; of those, a run must
-    change exactly both's.
+    """The parameters, each by itself or with others that concern different files; a run must change exactly what they
+    concern together.
+
+    Two that concern the same service share a run only when each of their files was changed before in a run where
+    nothing else asked for that service.
     """
-    left = list(PARAMETERS)
+    first = {frozenset(files): name for name, (dummy, files, dummy) in reversed(PARAMETERS.items())}
+    left = sorted(PARAMETERS, key=lambda name: name not in first.values())
+    noticed = set()
     while left:
-        first = left.pop(0)
-        both = PARAMETERS[first][1] | PARAMETERS[first][2]
-        other = (
-            None
-            if alone or first in APART
-            else next(
-                (name for name in left if name not in APART and not both & (PARAMETERS[name][1] | PARAMETERS[name][2])),
-                None,
-            )
-        )
-        if other:
-            left.remove(other)
-        yield (first, other) if other else (first,)
+        group = [left.pop(0)]
+        for name in [] if alone or group[0] in APART else list(left):
+            files, services = expected(group)
+            if name in APART or files & PARAMETERS[name][1]:
+                continue
+            if not services & PARAMETERS[name][2] or noticed >= files | PARAMETERS[name][1]:
+                group.append(name)
+                left.remove(name)
+        for name in group:
+            others = expected([other for other in group if other != name])[1]
+            if not PARAMETERS[name][2] & others:
+                noticed |= PARAMETERS[name][1]
+        yield tuple(group)
 
 
 def would_change(site, names):

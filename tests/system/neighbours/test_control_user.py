@@ -101,7 +101,7 @@ def test_it_becomes_root_only_when_asked_for(site):
         assert "wheel" not in ssh(site, "id -Gn").stdout.split()
     finally:
         site.roles("control_user")
-    assert site.roles("control_user").changed == 0
+    assert site.roles("control_user").changes == []
 
 
 def test_another_name_is_the_same_account(site):
@@ -131,7 +131,7 @@ def test_switched_off_it_is_refused(site):
             socket.create_connection((site.jail, 22), timeout=2).close()
         assert "*LOCKED*" in site.jail_run("grep ^control: /etc/master.passwd")
         assert site.jail_run("ls /usr/local/etc/doas.conf 2>/dev/null", check=False) == ""
-        assert site.roles("control_user", matrix_control_user=False).changed == 0
+        assert site.roles("control_user", matrix_control_user=False).changes == []
     finally:
         site.roles("control_user")
     assert ssh(site, "true").returncode == 0

@@ -122,10 +122,10 @@ def test_switched_off_syslogd_is_back(site):
     try:
         site.roles("remote_log", matrix_remote_log="")
         assert "running" in site.service("syslogd", "onestatus")
-        assert site.roles("remote_log", matrix_remote_log="").changed == 0
+        assert site.roles("remote_log", matrix_remote_log="").changes == []
     finally:
         site.roles("remote_log")
     text = "marker" + secrets.token_hex(6)
     log(site, text, 1)
     assert wait_for(lambda: arrived(site, text), 20, "messages arrive again") == 1
-    assert site.roles("remote_log").changed == 0
+    assert site.roles("remote_log").changes == []

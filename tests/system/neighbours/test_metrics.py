@@ -60,13 +60,13 @@ def test_the_metric_comes_back_by_a_run(site):
     site.jail_run("rm /var/db/node_exporter/matrix_certificate.prom")
     assert site.roles("tls").changed == 1
     assert f'{PROM}{{path="{CHAIN}"}}' in scrape(site, auth=login(site)).text
-    assert site.roles("tls").changed == 0
+    assert site.roles("tls").changes == []
 
 
 def test_the_password_is_hashed_the_same_every_time(site):
     before = site.jail_run("cat /usr/local/etc/node_exporter.yml")
     assert re.search(r'"prometheus": "\$2b\$', before) and site.secrets["prometheus"] not in before
-    assert site.roles("node_exporter").changed == 0
+    assert site.roles("node_exporter").changes == []
     assert site.jail_run("cat /usr/local/etc/node_exporter.yml") == before
     assert site.jail_run("stat -f %Sp:%Su:%Sg /usr/local/etc/node_exporter.yml").strip() == "-rw-r-----:root:nodeexport"
 
@@ -82,7 +82,7 @@ def test_with_tls_it_shows_the_given_certificate_and_without_login_nothing(site)
     }
     try:
         site.roles("node_exporter", **variables)
-        assert site.roles("node_exporter", **variables).changed == 0
+        assert site.roles("node_exporter", **variables).changes == []
         assert "node_exporter_build_info" in scrape(site, "https", auth=login(site), verify=False).text
         assert scrape(site, "https", verify=False).status_code == 401
         assert site.verify(**variables) == []

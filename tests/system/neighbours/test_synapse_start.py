@@ -110,7 +110,7 @@ def test_what_does_not_come_up_is_taken_back(site, broken):
     assert after.pop("service synapse") != pid.strip() and site.login("admin")[0] == 200
     before.pop("service synapse")
     assert after == before
-    assert site.roles("synapse").changed == 0
+    assert site.roles("synapse").changes == []
 
 
 def test_a_run_that_is_killed_while_synapse_starts_leaves_what_the_next_one_heals(site, broken):
@@ -139,7 +139,7 @@ def test_a_run_that_is_killed_while_synapse_starts_leaves_what_the_next_one_heal
         done.output[-3000:]
     )
     assert homeserver(site) == before and site.login("admin")[0] == 200
-    assert site.roles("synapse").changed == 0
+    assert site.roles("synapse").changes == []
     assert site.jail_run(f"ls -A {SYNAPSE} | grep -E 'before|trial'", check=False) == ""
 
 
@@ -174,7 +174,7 @@ def test_a_homeserver_that_lost_its_data_makes_itself_no_new_identity(site, name
         site.jail_run(f"if [ -d /root/data ]; then mv /root/data/* {DATA}/ && rmdir /root/data; fi")
         site.jail_run(f"for name in signing.key; do if [ -f /root/$name ]; then mv /root/$name {DATA}/; fi; done")
         site.jail_run(f"if [ -f /root/.identity ]; then mv /root/.identity {SYNAPSE}/; fi")
-    assert site.roles("synapse").changed == 0
+    assert site.roles("synapse").changes == []
 
 
 def test_the_mail_servers_authority_moves_from_where_it_was(site):
@@ -183,7 +183,7 @@ def test_the_mail_servers_authority_moves_from_where_it_was(site):
     site.roles("synapse")
     assert site.jail_run(f"ls {former} {now}", check=False).split() == [now]
     site.jail_run("openssl verify -partial_chain -CApath /etc/ssl/certs " + now)
-    assert site.roles("synapse").changed == 0
+    assert site.roles("synapse").changes == []
     trusted = "openssl verify -partial_chain -CApath /etc/ssl/certs /root/mail-ca.pem"
     site.jail_run(f"cp {now} /root/mail-ca.pem && {trusted}")
     try:
@@ -197,7 +197,7 @@ def test_the_mail_servers_authority_moves_from_where_it_was(site):
             ).strip()
             == "0"
         )
-        assert site.roles("synapse", matrix_smtp_ca_file="").changed == 0
+        assert site.roles("synapse", matrix_smtp_ca_file="").changes == []
         assert site.jail_run(f"ls {former} {now}", check=False) == ""
     finally:
         site.roles("synapse")

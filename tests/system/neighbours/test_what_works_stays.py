@@ -129,7 +129,7 @@ def test_what_does_not_come_up_is_undone(site, roles):
         assert contents(site, files) == before
         wait_for(lambda: works(site), 30, "the service works as before")
     assert site.jail_run(f"ls {KEPT}", check=False) == ""
-    assert site.roles(roles).changed == 0
+    assert site.roles(roles).changes == []
 
 
 def test_the_next_run_heals_what_a_killed_one_left(site):
@@ -162,7 +162,7 @@ def test_the_next_run_heals_what_a_killed_one_left(site):
         assert contents(site, [agent]) == good
         wait_for(lambda: agent_is_member(site), 30, "the agent is a member as before")
     assert site.jail_run(f"ls {KEPT}", check=False) == ""
-    assert site.roles("consul_agent").changed == 0
+    assert site.roles("consul_agent").changes == []
 
 
 def test_a_data_directory_that_is_not_mounted_stays_empty(site):
@@ -187,7 +187,7 @@ def test_a_data_directory_that_is_not_mounted_stays_empty(site):
             "2>&1"
         )
     site.settle()
-    assert site.roles("consul_agent", "remote_log", "control_user", "tls").changed == 0
+    assert site.roles("consul_agent", "remote_log", "control_user", "tls").changes == []
 
 
 @pytest.mark.parametrize(
