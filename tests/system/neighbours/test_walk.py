@@ -4,7 +4,8 @@
 
 """Walks over all parameters: a dry run for each, with another value.
 
-To save time those that concern different things share a run; with POTLUCK_WALK=alone ("tests/run walk") each has its own.
+To save time those that concern different things share a run; with POTLUCK_WALK=alone ("tests/run walk") each has its
+own.
 """
 
 from __future__ import annotations
