@@ -85,10 +85,13 @@ def test_bad_settings_leave_the_server_alone(database):
     ):
         done = database.roles("postgresql", matrix_postgresql_settings=settings)
         assert done.code != 0 and words in done.words and "matrix_postgresql_settings" in done.words, done
-        if "max_connections" not in settings:
-            assert database.postmaster() == before
-        assert database.query("SELECT 1") == "1"
-    database.succeed("--tags", "postgresql")
+        assert (database.postmaster(), database.query("SELECT 1")) == (before, "1")
+    # That there is not so much memory only a start shows.
+    done = database.roles("postgresql", matrix_postgresql_settings={"shared_buffers": "8000GB"})
+    assert done.code != 0 and "the former configuration is back" in done.words, done
+    assert database.query("SELECT 1") == "1"
+    done = database.roles("postgresql")
+    assert done.code == 0, done
 
 
 def test_the_way_back_is_refused_before_anything_is_touched(database):

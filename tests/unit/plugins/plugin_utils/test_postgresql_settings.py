@@ -65,6 +65,24 @@ def test_an_administrator_has_the_last_word_but_not_on_everything():
         settings(settings={"port": 5433})
 
 
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"superuser_reserved_connections": 60, "max_connections": 40}, "leave none of max_connections"),
+        ({"reserved_connections": "47"}, "leave none of max_connections"),
+        ({"wal_level": "minimal"}, "wal_level minimal needs max_wal_senders: 0"),
+    ],
+)
+def test_what_only_a_start_would_show_is_refused(given, words):
+    with pytest.raises(AnsibleFilterError, match=f"matrix_postgresql_settings: .*{words}"):
+        settings(settings=given)
+
+
+def test_what_goes_together_is_not():
+    assert settings(settings={"wal_level": "minimal", "max_wal_senders": 0})["wal_level"] == "minimal"
+    assert settings(settings={"max_connections": "x"})["max_connections"] == "x"
+
+
 def test_a_limit_that_is_none_is_refused():
     assert postgresql.limit("") == postgresql.limit("0") == 0
     with pytest.raises(AnsibleFilterError, match="is no amount of memory"):
