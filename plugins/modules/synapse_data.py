@@ -75,8 +75,8 @@ options:
     default: ""
   engine:
     description:
-      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, and from
-        then on any other kind but an empty one is refused, since Synapse would start with an empty database.
+      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, and
+        from then on any other kind but an empty one is refused, since Synapse would start with an empty database.
     type: str
     default: ""
   media:
@@ -125,8 +125,8 @@ made:
 part:
   description:
     - What is wrong - V(name) that the data are those of a homeserver of another name, V(identity) that the signing key
-      is missing or is another homeserver's, V(database) that they are in another database, V(directory) that a directory cannot be made, V(program) that Synapse's
-      program makes no key.
+      is missing or is another homeserver's, V(database) that the data are in another database, V(directory) that a
+      directory cannot be made, V(program) that Synapse's program makes no key.
   type: str
   returned: failure
   sample: identity

@@ -59,8 +59,8 @@ class ServiceRun:
     """One run of the module for a service.
 
     C(options) are the module's; C(proof) returns a sentence for each check that a running service does not pass, and is
-    None where there is none to pass; so do C(reload_unless) and C(restart_unless) for those that make one do that. C(result) is what the module returns, whatever comes of it; C(warnings) are
-    sentences.
+    None where there is none to pass; so do C(reload_unless) and C(restart_unless) for the checks that make a service do
+    that. C(result) is what the module returns, whatever comes of it; C(warnings) are sentences.
     """
 
     def __init__(
@@ -213,10 +213,10 @@ class ServiceRun:
             if action == "reload" and not self.check:
                 self._wait_until_read()
         # What a reload would lead to is not known before.
-        if running and action in (None, "reload") and not (action and self.check):
-            if self.restart_unless and self.restart_unless():
-                action = "restart"
-                running, pid = self._act(action, self.service.status())
+        known = running and (action is None or action == "reload" and not self.check)
+        if known and self.restart_unless and self.restart_unless():
+            action = "restart"
+            running, pid = self._act(action, self.service.status())
         state = "started" if running else "stopped"
         self.result.update(running=running, state=state, pid=pid)
         shown = {"restart": "restarted", "reload": "reloaded"}.get(action or "", state)

@@ -71,7 +71,7 @@ def kind(value) -> str:
 
 def version(value) -> str:
     """A major version of PostgreSQL that the collection knows how to run and Synapse how to use: 14 or newer."""
-    given = names.text(value)
+    given = str(value) if isinstance(value, int) and not isinstance(value, bool) else names.text(value)
     if not re.fullmatch(r"[1-9][0-9]", given) or int(given) < 14:
         raise ValueError("is not a major version of PostgreSQL from 14 on")
     return given

@@ -14,8 +14,8 @@ import os
 import stat
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import dataset_rules as rules
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database as database_rules
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import dataset_rules as rules
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.dataset import Dataset
 
 # No name of a homeserver is longer.

@@ -77,9 +77,7 @@ class Database:
         if not rows:
             self._act(f"CREATE ROLE {self.owner} LOGIN")
         elif rows[0] != ["t", "f"]:
-            self._act(
-                f"ALTER ROLE {self.owner} LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS"
-            )
+            self._act(f"ALTER ROLE {self.owner} LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS")
 
     def _look(self) -> list[list[str]]:
         return self.server.ask(

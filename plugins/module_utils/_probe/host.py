@@ -83,8 +83,8 @@ def check_command(check: dict, _timeout: float, runner: Runner) -> str:
     """``argv`` has to end with 0, and its standard output to match the pattern ``body`` if there is one. The timeout
     does not apply.
 
-    ``environment`` is added to that of the module, ``run_as`` is the account that it runs as. A Sentence holds the last line that the command said, of standard
-    error rather than output.
+    ``environment`` is added to that of the module, ``run_as`` is the account that it runs as. A Sentence holds the last
+    line that the command said, of standard error rather than output.
     """
     environment = runner.inherited(**(check.get("environment") or {}))
     account = None

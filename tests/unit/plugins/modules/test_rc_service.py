@@ -533,6 +533,6 @@ def test_a_reload_is_not_believed(module, machine):
 
 
 def test_the_process_that_pg_ctl_names():
-    text = "pg_ctl: server is running (PID: 4711)\n/usr/local/bin/postgres \"-D\" \"/var/db/postgres/data15\"\n"
+    text = 'pg_ctl: server is running (PID: 4711)\n/usr/local/bin/postgres "-D" "/var/db/postgres/data15"\n'
     assert rc.Status(0, text, "").pid == 4711
     assert rc.Status(1, "pg_ctl: no server running\n", "").pid is None
