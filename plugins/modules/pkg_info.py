@@ -60,7 +60,8 @@ def main():
     name = module.params["name"]
     if not NAME.match(name):
         module.fail_json(msg=f"'{name}' is not the name of a package.")
-    problem, found = "", (False, [])
+    problem = ""
+    found: tuple[bool, list[str]] = (False, [])
     try:
         found = dependencies(Pkg(Runner(), LOCK_TIMEOUT), name)
     except Sentence as error:
