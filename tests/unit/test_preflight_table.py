@@ -726,6 +726,8 @@ TABLE = {
             ({"work_mem": ["6MB"]}, "gives work_mem no single value"),
             ({"work_mem": None}, "gives work_mem no single value"),
             ({"log_line_prefix": "a\nfsync = off"}, "with a line break"),
+            ({"reserved_connections": 47}, "leaves none of max_connections"),
+            ({"wal_level": "minimal"}, "which needs max_wal_senders: 0"),
             ("work_mem: 6MB", "where a dictionary is expected"),
             (["work_mem"], "where a dictionary is expected"),
             (None, "missing"),

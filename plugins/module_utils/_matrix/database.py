@@ -47,6 +47,8 @@ RESERVED = {
     "fsync": "without it a power cut destroys the database",
     "potluck.configuration": "by it the role knows which configuration the server has read",
 }
+# How many there may be unless an administrator says so.
+CONNECTIONS = 50
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
 
@@ -90,4 +92,24 @@ def settings(value) -> dict[str, t.Any]:
             raise ValueError(f"gives {name} no single value")
         if re.search(r"[\x00-\x1f\x7f]", str(setting)):
             raise ValueError(f"gives {name} a value with a line break or a control character")
+    _refuse_what_does_not_go_together(value)
     return dict(value)
+
+
+def _refuse_what_does_not_go_together(given: dict) -> None:
+    """What PostgreSQL looks at only when it starts, and says to nobody then (postmaster.c, PostmasterMain)."""
+
+    def number(name: str, default: int) -> int:
+        try:
+            return int(given.get(name, default))
+        except ValueError:
+            # PostgreSQL itself will say what is wrong with it.
+            return default
+
+    reserved = number("superuser_reserved_connections", 3) + number("reserved_connections", 0)
+    if reserved >= number("max_connections", CONNECTIONS):
+        raise ValueError(
+            "leaves none of max_connections for Synapse, by superuser_reserved_connections and reserved_connections"
+        )
+    if str(given.get("wal_level", "replica")).lower() == "minimal" and number("max_wal_senders", 10) > 0:
+        raise ValueError("sets wal_level to minimal, which needs max_wal_senders: 0")

@@ -33,7 +33,7 @@ def settings(options: Options) -> dict:
     """
     memory = min(filter(None, (int(options["memory"]), limit(options["limit_memory"]))))
     processors = min(filter(None, (int(options["processors"]), int(options["limit_processors"] or 0))))
-    found = {
+    return {
         **_place(options),
         **_memory(memory),
         **_workers(processors),
@@ -42,28 +42,6 @@ def settings(options: Options) -> dict:
         **_log(options),
         **options.judged("settings", database.settings, "correct matrix_postgresql_settings"),
     }
-    _refuse_what_does_not_go_together(found)
-    return found
-
-
-def _refuse_what_does_not_go_together(found: dict) -> None:
-    """What PostgreSQL looks at only when it starts, and says to nobody then (postmaster.c, PostmasterMain)."""
-
-    def number(name: str, default: int) -> int:
-        try:
-            return int(found.get(name, default))
-        except ValueError:
-            # PostgreSQL itself will say what is wrong with it.
-            return default
-
-    reserved = number("superuser_reserved_connections", 3) + number("reserved_connections", 0)
-    if reserved >= number("max_connections", 100):
-        raise ValueError(
-            "matrix_postgresql_settings: superuser_reserved_connections and reserved_connections leave none of "
-            "max_connections; raise that."
-        )
-    if str(found.get("wal_level", "replica")).lower() == "minimal" and number("max_wal_senders", 10) > 0:
-        raise ValueError("matrix_postgresql_settings: wal_level minimal needs max_wal_senders: 0; set both.")
 
 
 def _place(options: Options) -> dict:
@@ -75,7 +53,7 @@ def _place(options: Options) -> dict:
         "hba_file": f"{options['data_directory']}/pg_hba.conf",
         "ident_file": f"{options['data_directory']}/pg_ident.conf",
         # Synapse's pool has ten; programs of the administrator, metrics and a second pool during a restart the rest.
-        "max_connections": 50,
+        "max_connections": database.CONNECTIONS,
         "timezone": "UTC",
         "log_timezone": "UTC",
     }

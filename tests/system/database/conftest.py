@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -72,24 +73,42 @@ def database(tmp_path_factory):
         deployment.stop()
 
 
+def patiently(function, *arguments, seconds=30):
+    """What a function returns in the end. Each of Synapse's connections fails once after PostgreSQL was restarted, and
+    is made anew then; clients ask again.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return function(*arguments)
+        except (AssertionError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+class Conversation:
+    """A user who is logged in, and a room."""
+
+    def __init__(self, database):
+        self.database = database
+        self.client = database.client()
+        self.token = patiently(self.client.login, "admin", database.remembered("admin"))
+        self.room = patiently(self.client.create_room)
+        self.events = []
+
+    def say(self, text):
+        """Send a message, and remember it once it is acknowledged."""
+        self.events.append((self.client.send(self.room, text), text))
+
+    def all_there(self):
+        """Read all that was acknowledged, by another client with the token."""
+        client = self.database.client()
+        patiently(client.use_token, self.token)
+        for event, text in self.events:
+            assert patiently(client.read, self.room, event) == text, text
+
+
 @pytest.fixture
 def conversation(database):
-    """A user who is logged in, and a room; say(text) sends and remembers, all_there() reads all of it again."""
-
-    class Conversation:
-        def __init__(self):
-            self.client = database.client()
-            self.token = self.client.login("admin", database.remembered("admin"))
-            self.room = self.client.create_room()
-            self.events = []
-
-        def say(self, text):
-            self.events.append((self.client.send(self.room, text), text))
-
-        def all_there(self):
-            client = database.client()
-            client.use_token(self.token)
-            for event, text in self.events:
-                assert client.read(self.room, event) == text, text
-
-    return Conversation()
+    return Conversation(database)

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 
-from .conftest import CLUSTER, SOCKET
+from .conftest import CLUSTER, SOCKET, patiently
 
 
 def test_a_conversation_is_in_postgresql(database, conversation):
@@ -31,8 +31,8 @@ def test_the_cluster_is_on_a_dataset_below_the_homeservers(database):
     names = "recordsize,compression,atime,logbias,primarycache,setuid,exec,mountpoint"
     found = database.inside("zfs", "get", "-H", "-o", "value", names, "zroot/matrixdata/postgresql").stdout.split()
     assert found == ["16K", "lz4", "off", "latency", "all", "off", "off", "/mnt/matrixdata-postgresql"]
-    mounted = database.inside("df", "-P", "/var/db/postgres", pot=database.machine).stdout.split()[-1]
-    assert mounted == "/var/db/postgres"
+    mounted = [line.split()[:3] for line in database.inside("mount", "-p").stdout.splitlines()]
+    assert ["/mnt/matrixdata-postgresql", f"/opt/pot/jails/{database.machine}/m/var/db/postgres", "nullfs"] in mounted
 
 
 def test_a_second_run_and_a_dry_one_change_nothing(database):
@@ -70,7 +70,7 @@ def test_settings_reload_or_restart_once(database, conversation):
     done = database.roles("postgresql", matrix_postgresql_settings=changed)
     assert (done.code, done.changed, database.postmaster()) == (0, 0, after), done
     # Synapse has made itself new connections.
-    conversation.say("after the restart")
+    patiently(conversation.say, "after the restart")
     conversation.all_there()
 
 
@@ -138,17 +138,17 @@ def test_no_acknowledged_message_is_lost(database, conversation):
             writer.join()
         database.wait()
         conversation.client = database.client()
-        conversation.client.use_token(conversation.token)
+        patiently(conversation.client.use_token, conversation.token)
         assert len(conversation.events) >= least
         conversation.all_there()
-        conversation.say("life goes on")
+        patiently(conversation.say, "life goes on")
     assert "database system was not properly shut down" in database.read("/var/log/postgresql/postgresql.log")
 
 
 def test_it_starts_before_synapse_and_stops_after_it(database, conversation):
     order = database.inside("/bin/sh", "-c", "rcorder /etc/rc.d/* /usr/local/etc/rc.d/*", pot=database.machine).stdout
     assert order.index("/postgresql\n") < order.index("/synapse\n")
-    conversation.say("before the reboot")
+    patiently(conversation.say, "before the reboot")
     log = "/var/log/postgresql/postgresql.log"
     length = len(database.read(log))
     database.power("reboot")
@@ -199,9 +199,30 @@ def test_verify_says_that_the_database_does_not_answer(database):
 
 
 def test_a_snapshot_and_the_way_back_take_the_database_along(database, conversation):
+    """As roles upgrade takes and goes back to one, with a pot that is at rest."""
+
+    def at_rest(verb, *arguments):
+        database.inside("pot", "stop", database.machine)
+        try:
+            database.inside("zfs", verb, *arguments)
+        finally:
+            database.inside(
+                "env",
+                "-i",
+                "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin",
+                "pot",
+                "start",
+                database.machine,
+            )
+        database.wait()
+
     conversation.say("before")
-    arguments = ("zroot/matrixdata@by-hand",)
-    database.inside("zfs", "snapshot", "-r", *arguments)
-    listed = database.inside("zfs", "list", "-H", "-t", "snapshot", "-o", "name", "-r", "zroot/matrixdata").stdout
-    assert "zroot/matrixdata/postgresql@by-hand" in listed.split()
-    database.inside("zfs", "destroy", "-r", *arguments)
+    at_rest("snapshot", "-r", "zroot/matrixdata@by-hand")
+    patiently(conversation.say, "after")
+    lost = conversation.events.pop()[0]
+    assert database.query(f"SELECT count(*) FROM events WHERE event_id = '{lost}'") == "1"
+    for dataset in ("zroot/matrixdata/postgresql", "zroot/matrixdata"):
+        at_rest("rollback", f"{dataset}@by-hand")
+    conversation.all_there()
+    assert database.query(f"SELECT count(*) FROM events WHERE event_id = '{lost}'") == "0"
+    database.inside("zfs", "destroy", "-r", "zroot/matrixdata@by-hand")

@@ -68,13 +68,13 @@ def test_an_administrator_has_the_last_word_but_not_on_everything():
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"superuser_reserved_connections": 60, "max_connections": 40}, "leave none of max_connections"),
-        ({"reserved_connections": "47"}, "leave none of max_connections"),
-        ({"wal_level": "minimal"}, "wal_level minimal needs max_wal_senders: 0"),
+        ({"superuser_reserved_connections": 60, "max_connections": 40}, "leaves none of max_connections"),
+        ({"reserved_connections": "47"}, "leaves none of max_connections"),
+        ({"wal_level": "minimal"}, "which needs max_wal_senders: 0"),
     ],
 )
 def test_what_only_a_start_would_show_is_refused(given, words):
-    with pytest.raises(AnsibleFilterError, match=f"matrix_postgresql_settings: .*{words}"):
+    with pytest.raises(AnsibleFilterError, match=words):
         settings(settings=given)
 
 
