@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Every role of the collection that is a part of a homeserver has a plate, C(meta/part.yml). It states, as plain data
     made of the role's options, whether the part is on, its ports, the services it announces, its log files, its data,
-    its rc services and how to prove that it works.
+    the datasets of its own below the homeserver's, the attributes that the pot needs for it, its rc services and how to
+    prove that it works.
   - Whatever has to know something of all parts reads it here, and knows no part by name.
 options:
   _terms:
@@ -28,7 +29,7 @@ options:
   listed:
     description: Return, in place of plates, what all of them list under this name.
     type: str
-    choices: [ports, services, logs, data, rc_services]
+    choices: [ports, services, logs, data, datasets, attributes, rc_services]
 """
 
 EXAMPLES = r"""

@@ -76,6 +76,9 @@ options:
       environment:
         description: Environment variables of the command.
         type: dict
+      run_as:
+        description: Account that the command runs as, with no group but its own; the module's unless given.
+        type: str
       address:
         description: Connect to this address instead of the one that the name resolves to; as O(address) unless given.
         type: str

@@ -87,6 +87,21 @@ options:
     type: list
     elements: path
     default: []
+  reload_unless:
+    description:
+      - Checks as in M(potluck.matrix.probe_info), which tell whether a service that runs has read its configuration. If
+        one fails it is reloaded, and they have to pass within O(proof_timeout).
+      - Unlike what another task has changed, this tells the truth after a run that was cut off, too.
+    type: list
+    elements: dict
+    default: []
+  restart_unless:
+    description:
+      - Checks as O(reload_unless), looked at after it, which tell whether a service that runs works with what it has
+        read. If one fails it is restarted.
+    type: list
+    elements: dict
+    default: []
   timeout:
     description:
       - Seconds to wait for a service that was started or stopped to show it.
@@ -202,11 +217,11 @@ from ansible_collections.potluck.matrix.plugins.module_utils._probe import check
 CHECK_TIMEOUT = 5
 
 
-def proof_of(module):
-    """A function that returns a sentence for each check of O(proof) that fails; None without checks."""
+def proof_of(module, option="proof"):
+    """A function that returns a sentence for each check of an option that fails; None without checks."""
     checks = [
         probe.with_defaults(check, {"address": None, "ca_file": None, "verify": True})
-        for check in probe.taken(module, "proof")
+        for check in probe.taken(module, option)
     ]
 
     def failures():
@@ -227,6 +242,8 @@ def main():
             "state": {"type": "str", "choices": ["started", "stopped", "restarted", "reloaded"]},
             "restart_on_change": {"type": "bool", "default": False},
             "restart_if_newer": {"type": "list", "elements": "path", "default": []},
+            "reload_unless": {"type": "list", "elements": "dict", "default": []},
+            "restart_unless": {"type": "list", "elements": "dict", "default": []},
             "timeout": {"type": "int", "default": 30},
             "kept": {"type": "str"},
             "proof": {"type": "list", "elements": "dict", "default": []},
@@ -244,7 +261,8 @@ def main():
         rc.check_service_name(module.params["name"])
         # Of two runs at once the second one looks at what the first one has left.
         with contextlib.nullcontext() if module.check_mode else lock("potluck-rc-" + module.params["name"], rc.LIMIT):
-            run = ServiceRun(module.params, module.check_mode, module._diff, proof_of(module))
+            unread = {option: proof_of(module, option) for option in ("reload_unless", "restart_unless")}
+            run = ServiceRun(module.params, module.check_mode, module._diff, proof_of(module), **unread)
             result, warnings = run.result, run.warnings
             run.ensure()
     except (ValueError, Sentence) as exc:

@@ -73,6 +73,12 @@ options:
     description: Path of Synapse's database of SQLite; empty for another database.
     type: str
     default: ""
+  engine:
+    description:
+      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, and
+        from then on any other kind but an empty one is refused, since Synapse would start with an empty database.
+    type: str
+    default: ""
   media:
     description: Directory of media.
     type: path
@@ -119,8 +125,8 @@ made:
 part:
   description:
     - What is wrong - V(name) that the data are those of a homeserver of another name, V(identity) that the signing key
-      is missing or is another homeserver's, V(directory) that a directory cannot be made, V(program) that Synapse's
-      program makes no key.
+      is missing or is another homeserver's, V(database) that the data are in another database, V(directory) that a
+      directory cannot be made, V(program) that Synapse's program makes no key.
   type: str
   returned: failure
   sample: identity
@@ -147,6 +153,7 @@ def main():
             "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "database": {"type": "str", "default": ""},
+            "engine": {"type": "str", "default": ""},
             "media": {"type": "path", "required": True},
             "config": {"type": "path", "default": "/usr/local/etc/matrix-synapse/homeserver.d"},
             "identity": {"type": "path", "default": "/usr/local/etc/matrix-synapse/.identity"},

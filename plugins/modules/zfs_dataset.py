@@ -67,6 +67,13 @@ options:
       - Directory of Synapse's data and of its C(signing.key), from the top of the dataset.
     type: str
     default: matrixdata/matrix-synapse
+  database:
+    description:
+      - The kind of database, V(sqlite) or V(postgresql), that O(homeserver) is to have. A homeserver whose data are in
+        PostgreSQL, as the file C(database) beside its signing key says, is refused another one, which would be empty.
+        Empty to leave that unjudged.
+    type: str
+    default: ""
   parent_mode:
     description:
       - Mode of the directory in which O(mountpoint) lies, so that other users of the host do not reach what a pot puts
@@ -140,7 +147,7 @@ def bring_about(module, dataset):
         raise Sentence(str(error), "minimum_free") from error
     home = None
     if given["homeserver"]:
-        home = dataset_home.Home(dataset, given["homeserver"], given["homeserver_directory"])
+        home = dataset_home.Home(dataset, given["homeserver"], given["homeserver_directory"], given["database"])
     changed, properties = dataset_home.ensure(dataset, home, given["properties"], minimum)
     if dataset.is_in_place(properties):
         modes = {"before": dataset.before, "after": dataset.after}
@@ -164,6 +171,7 @@ def main():
             "minimum_free": {"type": "str", "default": "0"},
             "homeserver": {"type": "str", "default": ""},
             "homeserver_directory": {"type": "str", "default": "matrixdata/matrix-synapse"},
+            "database": {"type": "str", "default": ""},
             "parent_mode": {"type": "str", "default": ""},
         },
         add_file_common_args=True,

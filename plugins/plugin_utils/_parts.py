@@ -18,7 +18,18 @@ ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
 _VOCABULARY = "homeserver"
 _COLLECTION = "potluck.matrix."
 # What a plate can state, each a list.
-_KEYS = ("ports", "services", "logs", "data", "rc_services", "checks_host", "checks_inside", "checks_outside")
+_KEYS = (
+    "ports",
+    "services",
+    "logs",
+    "data",
+    "datasets",
+    "attributes",
+    "rc_services",
+    "checks_host",
+    "checks_inside",
+    "checks_outside",
+)
 # In every element of a list, whether it is stated at all.
 _CONDITION = "when"
 

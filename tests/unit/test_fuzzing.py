@@ -285,6 +285,13 @@ GOOD_VALUES = {
     "matrix_tls_directory": ({}, ["/mnt/matrixdata/tls"]),
     "matrix_tls_program": ({}, ["/usr/local/libexec/matrix-tls"]),
     "matrix_acme_webroot": ({}, ["/usr/local/www/acme"]),
+    "matrix_database": ({}, ["sqlite", "postgresql"]),
+    "matrix_postgresql_version": ({}, ["14", "15", 18, ""]),
+    "matrix_postgresql_settings": (
+        {},
+        [{}, {"work_mem": "6MB"}, {"max_connections": 80, "jit": True}, {"auto_explain.log_min_duration": 0.5}],
+    ),
+    "matrix_postgresql_socket_directory": ({}, ["/var/run/postgresql"]),
     "matrix_serial": ({}, [1, "5", "50%", "100%", [1, 5, "20%"]]),
 }
 GOOD_OPTIONS = {

@@ -61,6 +61,7 @@ ROLES = [
     "remote_log",
     "node_exporter",
     "consul_agent",
+    "postgresql",
     "synapse",
     "ldap_auth",
     "tls",
@@ -94,6 +95,7 @@ def test_nothing_is_wrong_with_the_smallest_inventory(judge, role):
         ("pot_jail", {"pot_jail_name": "other", "pot_jail_ip": "10.0.0.9"}),
         ("synapse", {"synapse_smtp_host": "mail.example.com", "synapse_smtp_from": "a@example.com"}),
         ("control_user", {"control_user_name": "admin1"}),
+        ("postgresql", {"postgresql_database": "postgresql", "postgresql_settings": {"work_mem": "6MB"}}),
     ],
 )
 def test_options_of_the_role_will_do(judge, role, given):
@@ -103,6 +105,8 @@ def test_options_of_the_role_will_do(judge, role, given):
 @pytest.mark.parametrize(
     "role, given, words",
     [
+        ("postgresql", {"postgresql_version": "9"}, "matrix1: postgresql_version: "),
+        ("postgresql", {"postgresql_settings": {"port": 5433}}, "sets port, which cannot be set here"),
         ("tls", {"tls_mode": "maybe"}, 'matrix1: tls_mode: "maybe" is none of acme, provided'),
         ("tls", {"matrix_tls_mode": "maybe"}, 'matrix1: matrix_tls_mode: "maybe" is none of acme'),
         ("reverse_proxy", {"reverse_proxy_max_upload_size": "0M"}, "matrix1: reverse_proxy_max_upload_size: "),

@@ -100,6 +100,24 @@ class Pkg:
         return answer, found or None
 
 
+def dependencies(pkg: Pkg, name: str) -> tuple[bool, list[str]]:
+    """(whether a package is installed, names of what it depends on directly), else as the repository has it; C(Failed)
+    when that does not have it either.
+    """
+    answer = pkg.run("query", "%n %dn", name)
+    installed = answer[0] == 0 and bool(answer[1].strip())
+    if not installed:
+        answer = pkg.run("rquery", "-U", "%n %dn", name)
+        if answer[0] != 0 or not answer[1].strip():
+            # There may be no catalogue yet.
+            pkg.run("update", "-q")
+            answer = pkg.run("rquery", "-U", "%n %dn", name)
+    lines = [line.split() for line in answer[1].splitlines() if line.strip()]
+    if answer[0] != 0 or not lines:
+        raise Failed(f"The repository has no package {name}: {last_words(answer)}", answer)
+    return installed, [words[1] for words in lines if len(words) > 1]
+
+
 def last_words(answer: Answer) -> str:
     """The line with which pkg explains itself: the last one, unless one before tells what the repository lacks."""
     lines = [line.strip() for line in (answer[2].strip() or answer[1].strip()).splitlines() if line.strip()]

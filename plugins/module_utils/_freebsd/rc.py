@@ -180,7 +180,8 @@ class Status:
         # onestatus instead of status: on 13.2 the status of a disabled service is 0 whether it runs or not.
         self.exists = "does not exist in /etc/rc.d" not in stdout
         self.running = rc == 0
-        found = re.search(r"running as pids? (\d+)", stdout)
+        # The second way is pg_ctl's.
+        found = re.search(r"running (?:as pids? |\(PID: )(\d+)", stdout)
         self.pid = int(found.group(1)) if found and self.running else None
         self.text = said(stdout, stderr)
 

@@ -59,14 +59,21 @@ class ServiceRun:
     """One run of the module for a service.
 
     C(options) are the module's; C(proof) returns a sentence for each check that a running service does not pass, and is
-    None where there is none to pass. C(result) is what the module returns, whatever comes of it; C(warnings) are
-    sentences.
+    None where there is none to pass; so do C(reload_unless) and C(restart_unless) for the checks that make a service do
+    that. C(result) is what the module returns, whatever comes of it; C(warnings) are sentences.
     """
 
     def __init__(
-        self, options: t.Mapping[str, t.Any], check: bool, diff: bool, proof: t.Callable[[], list[str]] | None
+        self,
+        options: t.Mapping[str, t.Any],
+        check: bool,
+        diff: bool,
+        proof: t.Callable[[], list[str]] | None,
+        reload_unless: t.Callable[[], list[str]] | None = None,
+        restart_unless: t.Callable[[], list[str]] | None = None,
     ) -> None:
         self.options, self.check, self.diff, self.proof = options, check, diff, proof
+        self.reload_unless, self.restart_unless = reload_unless, restart_unless
         self.name = options["name"]
         self.service = rc.Service(self.name, options["timeout"])
         self.conf = rc.Variables(options["file"])
@@ -199,19 +206,42 @@ class ServiceRun:
         unread = options["restart_on_change"] and (variables_changed or os.path.exists(pending))
         action = next_action(options["state"], unread or stale, status.running)
         before, running, pid = status.running, status.running, status.pid
+        if action is None and running and self.reload_unless and self.reload_unless():
+            action = "reload"
         if action:
-            self.actions.append(f"{action} {self.name}")
-            if self.check:
-                running, pid = action != "stop", pid if action == "reload" else None
-            else:
-                status = self.service.restart(status) if action == "restart" else getattr(self.service, action)()
-                running, pid = status.running, status.pid
-                if action != "reload" and os.path.exists(pending):
-                    os.unlink(pending)
+            running, pid = self._act(action, status)
+            if action == "reload" and not self.check:
+                self._wait_until_read()
+        # What a reload would lead to is not known before.
+        known = running and (action is None or action == "reload" and not self.check)
+        if known and self.restart_unless and self.restart_unless():
+            action = "restart"
+            running, pid = self._act(action, self.service.status())
         state = "started" if running else "stopped"
         self.result.update(running=running, state=state, pid=pid)
         shown = {"restart": "restarted", "reload": "reloaded"}.get(action or "", state)
         return "started" if before else "stopped", shown
+
+    def _act(self, action: str, status: rc.Status) -> tuple[bool, int | None]:
+        """Start, stop, restart or reload the service, whose Status it is: (whether it runs then, its pid)."""
+        pending = rc.pending(self.name)
+        self.actions.append(f"{action} {self.name}")
+        if self.check:
+            return action != "stop", status.pid if action == "reload" else None
+        found = self.service.restart(status) if action == "restart" else getattr(self.service, action)()
+        if action != "reload" and os.path.exists(pending):
+            os.unlink(pending)
+        return found.running, found.pid
+
+    def _wait_until_read(self) -> None:
+        """C(Sentence) when a service that was reloaded goes on without having read its configuration."""
+        deadline = time.monotonic() + self.options["proof_timeout"]
+        failed = self.reload_unless() if self.reload_unless else []
+        while failed:
+            if time.monotonic() >= deadline:
+                raise Sentence("service {} was reloaded, but: {}".format(self.name, "; ".join(failed)))
+            time.sleep(SETTLE)
+            failed = self.reload_unless() if self.reload_unless else []
 
     def _prove(self) -> rc.Status:
         """The Status of a service that runs on and passes the checks; C(Sentence), with what the first that fail say,

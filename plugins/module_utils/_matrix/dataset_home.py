@@ -14,6 +14,7 @@ import os
 import stat
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database as database_rules
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import dataset_rules as rules
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.dataset import Dataset
 
@@ -45,8 +46,10 @@ def open_below(top: str, path: str) -> int | None:
 class Home:
     """A dataset as the home of a homeserver, whose data lie in a directory given from the top of the dataset."""
 
-    def __init__(self, dataset: Dataset, homeserver: str, directory: str) -> None:
+    def __init__(self, dataset: Dataset, homeserver: str, directory: str, database: str = "") -> None:
+        """database: the kind of database that the homeserver is to have; empty for any."""
         self.dataset, self.homeserver, self.directory = dataset, homeserver, directory
+        self.database = database
 
     def check(self, properties: dict[str, str] | None) -> bool:
         """Whether the dataset has the homeserver's signing key; C(Sentence) for one that is not, or must not become,
@@ -93,16 +96,23 @@ class Home:
             option, sentence = conflict
             raise Sentence(sentence, option)
 
+    def _line(self, top: str, name: str) -> str:
+        """What a file of one short line in the homeserver's directory says; empty when there is none."""
+        handle = open_below(top, f"{self.directory}/{name}")
+        if handle is None:
+            return ""
+        with os.fdopen(handle, "rb") as stream:
+            return stream.read(NAME_LENGTH + 1).decode("utf-8", "replace").strip()
+
     def _has_key(self, marks: dict[str, tuple[str, str]], top: str) -> bool:
         """Whether the signing key is on the dataset, which is mounted at top; C(Sentence) for what is somebody else's,
         and for a key that was lost.
         """
-        name, server_name = self.dataset.name, ""
-        handle = open_below(top, self.directory + "/server_name")
-        if handle is not None:
-            with os.fdopen(handle, "rb") as stream:
-                server_name = stream.read(NAME_LENGTH + 1).decode("utf-8", "replace").strip()
+        name, server_name = self.dataset.name, self._line(top, "server_name")
         self._check_strangers(marks, os.listdir(top), server_name)
+        problem = database_rules.no_way_back(self._line(top, database_rules.MARK), self.database)
+        if problem:
+            raise Sentence(problem, "database")
         key = open_below(top, self.directory + "/signing.key")
         if key is not None:
             os.close(key)

@@ -48,6 +48,7 @@ CHECK = {
     "target": {"type": "str"},
     "argv": {"type": "list", "elements": "str"},
     "environment": {"type": "dict"},
+    "run_as": {"type": "str"},
     "address": {"type": "str"},
     "socket": {"type": "path"},
     "headers": {"type": "dict"},

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import mounts
@@ -82,11 +83,17 @@ def check_command(check: dict, _timeout: float, runner: Runner) -> str:
     """``argv`` has to end with 0, and its standard output to match the pattern ``body`` if there is one. The timeout
     does not apply.
 
-    ``environment`` is added to that of the module. A Sentence holds the last line that the command said, of standard
-    error rather than output.
+    ``environment`` is added to that of the module, ``run_as`` is the account that it runs as. A Sentence holds the last
+    line that the command said, of standard error rather than output.
     """
     environment = runner.inherited(**(check.get("environment") or {}))
-    rc, out, err = runner.run(check["argv"], LIMIT, environment=environment)
+    account = None
+    if check.get("run_as"):
+        try:
+            account = pwd.getpwnam(check["run_as"])
+        except KeyError as error:
+            raise Sentence("there is no user {}".format(check["run_as"])) from error
+    rc, out, err = runner.run(check["argv"], LIMIT, environment=environment, user=account)
     if rc != 0:
         text = (err or out).strip().splitlines()
         raise Sentence("{} ended with {}: {}".format(check["argv"][0], rc, text[-1] if text else "no message"))

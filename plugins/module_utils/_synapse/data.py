@@ -27,6 +27,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors imp
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import put
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.no_links import Attributes
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database
 
 
 def text(path: str) -> str:
@@ -166,6 +167,9 @@ class Data:
         note = self._remembered()
         self._refuse_another_name(note.get("server_name", ""))
         self._refuse_another_key(keys, note.get("keys", {}))
+        problem = database.no_way_back(text(os.path.join(self.data, database.MARK)), self.params["engine"])
+        if problem:
+            raise Sentence(problem, "database")
         for entry in self.params["directories"]:
             self._directory(entry["path"], entry["owner"], entry["group"], int(entry["mode"], 8))
         directory = os.path.join(self.data, "secrets")
@@ -174,6 +178,8 @@ class Data:
             self._file(os.path.join(directory, name), functools.partial(_secret, given))
         self._file(os.path.join(self.data, "server_name"), lambda: self.params["server_name"])
         self._file(key_file, self._new_signing_key)
+        if self.params["engine"] == "postgresql":
+            self._file(os.path.join(self.data, database.MARK), lambda: "postgresql")
         self._note(keys or fingerprints(text(key_file)), note)
 
     def _directory(self, path: str, owner: str | None, group: str | None, mode: int) -> None:

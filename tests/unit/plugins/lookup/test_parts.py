@@ -34,6 +34,7 @@ EVERYTHING = {
     "matrix_smtp_host": "mail.example.com",
     "matrix_remote_log": "10.0.0.20",
     "matrix_control_user": True,
+    "matrix_database": "postgresql",
 }
 SCRATCH = {
     "ports": [{"port": 7000, "owner": "the scratch"}],
@@ -88,7 +89,7 @@ def test_the_parts_of_the_host_come_first_and_those_of_the_pot_as_they_are_liste
 
 def test_a_part_that_is_off_states_nothing(parts):
     off = {plate["name"]: plate for plate in parts(SMALL) if not plate["enabled"]}
-    assert set(off) == {"remote_log", "consul_agent", "ldap_auth", "control_user"}
+    assert set(off) == {"remote_log", "consul_agent", "postgresql", "ldap_auth", "control_user"}
     assert all(
         not any(value for key, value in plate.items() if key not in ("name", "enabled")) for plate in off.values()
     )

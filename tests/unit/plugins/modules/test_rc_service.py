@@ -487,3 +487,52 @@ def test_a_service_with_an_unread_file_is_restarted(module, machine, monkeypatch
     assert asked == [(["/etc/x"], 5007)] * 2
     monkeypatch.setattr(rc, "newer", lambda paths, pid: False)
     assert not module(state="started", restart_if_newer=["/etc/x"])["changed"]
+
+
+# What the service itself says of its configuration
+
+
+def said(machine, verb):
+    """A check that passes once the service was told that verb."""
+    pattern = f'"{verb}"'
+    return [{"name": f"it was told {verb}", "kind": "command", "argv": ["grep", "-q", pattern, str(machine.path)]}]
+
+
+def test_a_service_that_has_not_read_its_configuration_is_reloaded_once(module, machine):
+    module(enabled=True, state="started")
+    unread = {"state": "started", "reload_unless": said(machine, "onereload")}
+    assert module(check=True, **unread)["actions"] == ["reload demod"]
+    assert module(**unread)["actions"] == ["reload demod"]
+    assert not module(**unread)["changed"]
+
+
+def test_it_is_restarted_only_where_the_reload_does_not_do(module, machine):
+    module(enabled=True, state="started")
+    both = {"reload_unless": said(machine, "onereload"), "restart_unless": said(machine, "onerestart")}
+    # What a reload would lead to nobody knows before.
+    assert module(check=True, state="started", **both)["actions"] == ["reload demod"]
+    assert module(state="started", **both)["actions"] == ["reload demod", "restart demod"]
+    assert not module(state="started", **both)["changed"]
+
+
+def test_a_restart_that_an_earlier_run_did_not_come_to(module, machine):
+    module(enabled=True, state="started")
+    left = {"state": "started", "restart_unless": said(machine, "onerestart")}
+    assert module(check=True, **left)["actions"] == module(**left)["actions"] == ["restart demod"]
+
+
+def test_a_service_that_is_started_has_read_it(module, machine):
+    found = module(enabled=True, state="started", reload_unless=said(machine, "onereload"))
+    assert found["actions"] == ["set demod_enable", "start demod"]
+
+
+def test_a_reload_is_not_believed(module, machine):
+    module(enabled=True, state="started")
+    found = module(state="started", reload_unless=said(machine, "never"), proof_timeout=1)
+    assert found["failed"] and "service demod was reloaded, but: it was told never: no" in found["msg"]
+
+
+def test_the_process_that_pg_ctl_names():
+    text = 'pg_ctl: server is running (PID: 4711)\n/usr/local/bin/postgres "-D" "/var/db/postgres/data15"\n'
+    assert rc.Status(0, text, "").pid == 4711
+    assert rc.Status(1, "pg_ctl: no server running\n", "").pid is None

@@ -251,3 +251,20 @@ def test_a_key_that_is_none_is_not_kept(place, program, words):
     place.python.write_text(program)
     result = place.run()
     assert result["part"] == "program" and words in result["msg"] and not place.key.exists()
+
+
+def test_which_database_has_the_data_is_remembered(place):
+    place.run(engine="sqlite")
+    mark = place.data / "database"
+    assert not mark.exists()
+    predicted = place.run(check=True, engine="postgresql", database="")
+    assert predicted["made"] == [str(mark)] and not mark.exists()
+    assert place.run(engine="postgresql", database="")["made"] == [str(mark)]
+    assert mark.read_text() == "postgresql\n"
+    assert not place.run(engine="postgresql", database="")["changed"]
+    before = place.look()
+    refused = place.run(engine="sqlite")
+    assert refused["failed"] and refused["part"] == "database" and "no way back to sqlite" in refused["msg"]
+    # Somebody else looks after it.
+    assert not place.run(engine="", database="").get("failed")
+    assert place.look() == before

@@ -507,3 +507,13 @@ def test_children_are_warned_about(machine, ensure, warnings):
     machine.datasets["zroot/data/media"] = machine.dataset(str(machine.directory / "data" / "media"))
     assert not ensure()["changed"]
     assert len(warnings) == 1 and warnings[0].startswith("zroot/data/media is mounted below")
+
+
+def test_there_is_no_way_back_from_postgresql(machine, ensure):
+    ensure(**HOME)
+    fill(machine, KEY, server_name="example.com\n", database="postgresql\n")
+    assert not ensure(**HOME, database="postgresql").get("failed")
+    written = list(machine.written)
+    result = ensure(**HOME, database="sqlite")
+    assert result["failed"] and result["option"] == "database" and "no way back to sqlite" in result["msg"]
+    assert machine.written == written

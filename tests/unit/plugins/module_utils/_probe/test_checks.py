@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import pwd
 import socketserver
 import ssl
 import subprocess
@@ -19,8 +20,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 from aiosmtpd.smtp import AuthResult
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
+from ansible_collections.potluck.matrix.plugins.module_utils._probe import host as checks_host
 from ansible_collections.potluck.matrix.plugins.modules import probe_info
 
 DEFAULTS = {"address": None, "ca_file": None, "verify": True}
@@ -32,7 +35,8 @@ class Answers(Runner):
     def __init__(self, answer):
         self.answer = answer
 
-    def run(self, argv, timeout=120, environment=None):
+    def run(self, argv, timeout=120, environment=None, user=None):
+        self.user = user
         return self.answer(argv)
 
 
@@ -306,6 +310,15 @@ def test_command():
     assert run("command", argv=["good"], body="server", run_command=command)["ok"]
     assert not run("command", argv=["good"], body="client", run_command=command)["ok"]
     assert "No installed keys" in run("command", argv=["bad"], run_command=command)["message"]
+
+
+def test_a_command_of_another_account():
+    who = pwd.getpwuid(os.getuid())
+    runner = Answers(lambda argv: (0, "", ""))
+    assert checks_host.check_command({"argv": ["id"], "run_as": who.pw_name}, 1, runner) == "id succeeded"
+    assert runner.user == who
+    with pytest.raises(Sentence, match="there is no user nobody-at-all"):
+        checks_host.check_command({"argv": ["id"], "run_as": "nobody-at-all"}, 1, runner)
 
 
 def test_a_failing_check_is_tried_again(tmp_path):

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The homeserver's database."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, path
+
+if t.TYPE_CHECKING:
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
+    from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
+
+VARIABLES = {
+    "matrix_database": Variable(database.kind, "postgresql", empty=False),
+    "matrix_postgresql_version": Variable(database.version, '"15"'),
+    "matrix_postgresql_settings": Variable(database.settings, "{max_connections: 80}", empty=False),
+    "matrix_postgresql_socket_directory": path("/var/run/postgresql"),
+}
+OPTIONS = {
+    "postgresql_home": path("/var/db/postgres"),
+    "postgresql_log_backups": Variable(values.whole_number(0, 1000), "14", empty=False),
+    "postgresql_start_timeout": Variable(values.whole_number(1, 86400), "600", empty=False),
+}
+
+
+def check(server: Server, controller: Controller) -> None:
+    """Report what does not go together."""
+    if server["matrix_database"] != "postgresql":
+        return
+    for option in ("synapse_database", "synapse_database_password"):
+        if server.given.get(option):
+            server.report(
+                option, "is for a database elsewhere, and matrix_database is postgresql", "matrix_database: sqlite"
+            )
+    if server.effective("matrix_dataset_mountpoint") == "":
+        server.report("matrix_dataset_mountpoint", "is empty, and the database lies on a dataset below matrix_dataset")

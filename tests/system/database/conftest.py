@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One homeserver whose data are in a PostgreSQL in its pot, deployed once for all tests of this directory."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests/tools"))
+
+import saved
+
+from ..site.conftest import Site
+
+SOCKET = "/var/run/postgresql"
+CLUSTER = "/var/db/postgres/data15"
+
+
+class Database(Site):
+    """The deployment with what tests ask about its database."""
+
+    def __init__(self, place):
+        super().__init__(place, "database1", "10.199.0.81", "10.199.0.13", "database.test", "10.199.0.181")
+
+    def introduce(self):
+        super().introduce()
+        self.usual["matrix_database"] = "postgresql"
+        self.describe(**self.usual)
+
+    def as_account(self, account, *argv):
+        """A command that an account of the pot runs, whatever its shell."""
+        program = "import os, pwd, sys; a = pwd.getpwnam(sys.argv[1]); os.setgroups([]); os.setgid(a.pw_gid); "
+        program += "os.setuid(a.pw_uid); os.execv(sys.argv[2], sys.argv[2:])"
+        return self.inside("/usr/local/bin/python3.11", "-c", program, account, *argv, pot=self.machine, check=False)
+
+    def query(self, statement, account="root", role="postgres", database="synapse"):
+        """The one value that a statement gives; what psql says instead when it is refused."""
+        done = self.as_account(
+            account, "/usr/local/bin/psql", "-XAtq", "-h", SOCKET, "-U", role, "-d", database, "-c", statement
+        )
+        return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()
+
+    def postmaster(self):
+        """The process id of PostgreSQL, as it notes it itself."""
+        return self.read(CLUSTER + "/postmaster.pid").splitlines()[0]
+
+    def roles(self, *roles, **variables):
+        """Run some roles of the site only."""
+        return self.play("--tags", ",".join(roles), **variables)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory):
+    deployment = Database(tmp_path_factory.mktemp("database"))
+    # What a session that was killed left.
+    deployment.stop()
+
+    def deploy():
+        deployment.start()
+        deployment.deploy()
+
+    try:
+        saved.start("database", deployment, deploy, deployment.introduce)
+        yield deployment
+    finally:
+        deployment.stop()
+
+
+def patiently(function, *arguments, seconds=30):
+    """What a function returns in the end. Each of Synapse's connections fails once after PostgreSQL was restarted, and
+    is made anew then; clients ask again.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return function(*arguments)
+        except (AssertionError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+class Conversation:
+    """A user who is logged in, and a room."""
+
+    def __init__(self, database):
+        self.database = database
+        self.client = database.client()
+        self.token = patiently(self.client.login, "admin", database.remembered("admin"))
+        self.room = patiently(self.client.create_room)
+        self.events = []
+
+    def say(self, text):
+        """Send a message, and remember it once it is acknowledged."""
+        self.events.append((self.client.send(self.room, text), text))
+
+    def all_there(self):
+        """Read all that was acknowledged, by another client with the token."""
+        client = self.database.client()
+        patiently(client.use_token, self.token)
+        for event, text in self.events:
+            assert patiently(client.read, self.room, event) == text, text
+
+
+@pytest.fixture
+def conversation(database):
+    return Conversation(database)
