@@ -83,7 +83,7 @@ options:
     type: path
     required: true
   keep:
-    description: Whether V(state=switched) keeps SQLite's file under another name. If not, one kept earlier goes as well.
+    description: Whether V(state=switched) keeps SQLite's file under another name; if not, one kept earlier goes, too.
     type: bool
     default: true
   config:
@@ -262,7 +262,7 @@ def main():
             told["anew"] = move.anew
     if problem:
         module.fail_json(msg=problem, part=part, **told)
-    if module._diff:
+    if module._diff and move:
         after = move.state if not module.check_mode or not changed else State(phase=params["state"])
         told["diff"] = {"before": _shown(params, before), "after": _shown(params, after)}
     module.exit_json(changed=changed, **told)
