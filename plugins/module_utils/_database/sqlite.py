@@ -26,6 +26,10 @@ PAGES = 2000
 RESTARTS = 5
 # Bytes that are copied in one go after that. Synapse's SQLite waits five seconds for a lock.
 IN_ONE_GO = 512 * 1024 * 1024
+# Seconds that Synapse may keep the file locked meanwhile.
+PATIENCE = 60
+# What a step of a copy ends with when it was not kept from it (SQLite's result codes).
+OK, DONE = 0, 101
 # Bytes of the header: where the counter of changes is (SQLite's file format, 1.3.7).
 COUNTER = slice(24, 28)
 # Every suffix of a file that SQLite has beside its database.
@@ -119,15 +123,19 @@ def rows(_tell: Tell | None, path: str, skipped: list[str]) -> dict[str, int]:
 
 def copy_running(tell: Tell, path: str, copy: str) -> None:
     """Copy a database that is in use, as it is at one moment. C(Sentence) when there is no quiet moment for it."""
-    restarts, former = 0, [0]
+    restarts, former, moved = 0, 0, time.monotonic()
 
-    def progress(_status: int, remaining: int, total: int) -> None:
-        nonlocal restarts
-        if remaining > former[0] and former[0]:
+    def progress(status: int, remaining: int, total: int) -> None:
+        nonlocal restarts, former, moved
+        if status in (OK, DONE):
+            moved = time.monotonic()
+        elif time.monotonic() - moved > PATIENCE:
+            raise Sentence(f"Synapse keeps {path} locked for more than {PATIENCE} seconds", "busy")
+        if former and remaining > former:
             restarts += 1
             if restarts > RESTARTS:
                 raise TimeoutError
-        former[0] = remaining
+        former = remaining
         tell({"text": f"copying the file: {total - remaining} pages of {total}"})
 
     for pages in (PAGES, -1):
@@ -153,13 +161,22 @@ def hold(tell: Tell, path: str, copy: str, wait: float = 10) -> None:
     # Not closed: the lock stays until the end of the process.
     stack = contextlib.ExitStack()
     source = stack.enter_context(opened(path, "rw", wait))
-    source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    source.execute("BEGIN EXCLUSIVE")
     _HELD.append(stack)
+    source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    # A lock that outlives the transaction, during which SQLite would copy nothing.
+    source.execute("PRAGMA locking_mode = EXCLUSIVE")
+    source.execute("BEGIN EXCLUSIVE")
+    source.execute("COMMIT")
     _away(copy)
     with opened(copy, "rwc") as target:
-        source.backup(target, pages=-1)
+        source.backup(target, pages=-1, progress=_refuse_to_wait)
     tell({"text": "copying the file: done"})
+
+
+def _refuse_to_wait(status: int, _remaining: int, _total: int) -> None:
+    """For a copy for which there is nothing to wait: SQLite would go on trying for ever."""
+    if status not in (OK, DONE):
+        raise Sentence(f"SQLite does not let its file be copied (code {status})", "sqlite")
 
 
 _HELD: list[contextlib.ExitStack] = []

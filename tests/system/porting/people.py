@@ -14,6 +14,7 @@ from homeserver import DOMAIN, require
 CLIENT = "/_matrix/client/v3"
 PICTURE = bytes(range(256)) * 64
 MESSAGES = 40
+MASTER_KEY = "m" * 43
 
 
 class People:
@@ -22,7 +23,7 @@ class People:
     def __init__(self, homeserver):
         self.homeserver = homeserver
         self.sent = []
-        self.alice = self.bob = self.room = self.since = self.picture = self.next = None
+        self.alice = self.bob = self.room = self.since = self.picture = None
 
     def at(self, homeserver):
         """The same people at a copy of their homeserver."""
@@ -54,7 +55,7 @@ class People:
                     "keys": {f"curve25519:{device}": "c" * 43, f"ed25519:{device}": "e" * 43},
                     "signatures": {user: {f"ed25519:{device}": "s" * 86}},
                 },
-                "one_time_keys": {f"signed_curve25519:{number}": {"key": "k" * 43} for number in range(5)},
+                "one_time_keys": {f"curve25519:{number}": "k" * 43 for number in range(5)},
             },
         )
 
@@ -92,7 +93,18 @@ class People:
         self.say(self.bob, "while Alice is away")
         self.to_device(self.bob, self.alice, 1)
         self.call("PUT", f"/user/{self.alice['user_id']}/account_data/org.example", self.alice, json={"kept": True})
-        self.call("POST", "/keys/device_signing/upload", self.bob, json={}, expected=401)
+        self.call(
+            "POST",
+            "/keys/device_signing/upload",
+            self.bob,
+            json={
+                "master_key": {
+                    "user_id": self.bob["user_id"],
+                    "usage": ["master"],
+                    "keys": {f"ed25519:{MASTER_KEY}": MASTER_KEY},
+                }
+            },
+        )
 
     def go_on(self):
         """What happens between the first copy and the stop: rows are added, changed and removed."""
@@ -140,8 +152,10 @@ class People:
         keys = self.call("POST", "/keys/query", self.alice, json={"device_keys": {self.bob["user_id"]: []}})
         device = keys["device_keys"][self.bob["user_id"]][self.bob["device_id"]]
         require(device["keys"][f"ed25519:{self.bob['device_id']}"] == "e" * 43, "Bob's keys are others")
+        master = keys["master_keys"][self.bob["user_id"]]["keys"]
+        require(list(master.values()) == [MASTER_KEY], f"Bob's master key is {master}")
         counts = self.call("POST", "/keys/upload", self.alice, json={})["one_time_key_counts"]
-        require(counts["signed_curve25519"] == 5, f"one-time keys: {counts}")
+        require(counts["curve25519"] == 5, f"one-time keys: {counts}")
         data = self.call("GET", f"/user/{self.alice['user_id']}/account_data/org.example", self.alice)
         require(data == {"kept": True}, "account data is gone")
         found = self.call(
