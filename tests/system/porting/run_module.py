@@ -5,8 +5,8 @@
 """Runs the module synapse_database with the arguments in a file, as Ansible would: python run_module.py ARGUMENTS
 [MOMENT].
 
-MOMENT kills the module, and all that it has started, at one place: MODULE.FUNCTION of the package _database or of
-module_utils._freebsd, and C(before) or C(after); with a number at the end at that call of it.
+MOMENT kills the module at one place: PACKAGE.MODULE.FUNCTION of module_utils, or PACKAGE.MODULE.CLASS.METHOD, and
+C(before) or C(after); with a number at the end at that call of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import importlib
 import json
 import os
 import signal
-import subprocess
 import sys
 
 from ansible.module_utils.testing import patch_module_args
@@ -24,21 +23,8 @@ from ansible.module_utils.testing import patch_module_args
 UTILS = "ansible_collections.potluck.matrix.plugins.module_utils."
 
 
-def everything():
-    """Process ids of this process and of all below it."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    parents = dict(map(int, line.split()) for line in listing.splitlines())
-    found = {MODULE}
-    while True:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
-        if not more:
-            return found
-        found |= more
-
-
 def end():
-    for pid in everything() - {os.getpid()}:
-        os.kill(pid, signal.SIGKILL)
+    """As the out-of-memory killer would: what the module has started has to end by itself."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -67,8 +53,6 @@ def arrange(moment):
 
     setattr(owner, function, ending)
 
-
-MODULE = os.getpid()
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as stream:
