@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: synapse_database
 short_description: Move a homeserver's database from SQLite to PostgreSQL
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Copies with Synapse's own C(synapse_port_db), from copies of SQLite's file, which is never written. Then compares
     both databases table by table, corrects the sequences with which Synapse would not start, and lets Synapse's own

@@ -75,7 +75,11 @@ class Account:
     @staticmethod
     def _answer(stream: t.TextIO, heard: Tell) -> t.Any:
         for line in stream:
-            message = json.loads(line)
+            try:
+                message = json.loads(line)
+            except ValueError:
+                # The beginning of a line, whose writer was killed.
+                break
             if "value" in message:
                 return message["value"]
             if "refused" in message:

@@ -150,6 +150,7 @@ class Move:
                 f"somebody is connected to the database {self.args['dbname']} as the same user; stop what that is",
                 "running",
             )
+        self._alone()
         self._prepare()
         with contextlib.ExitStack() as stack:
             stack.callback(self._clean)
@@ -157,7 +158,7 @@ class Move:
                 stack.enter_context(
                     self.account.holding(sqlite.hold, self.path, self._stopped, heard=self.progress.heard)
                 )
-            # The process that holds it is ours.
+            # Nobody has opened it before it was locked.
             self._alone()
             self._fill()
             same = sqlite.fingerprint(self.path)

@@ -98,7 +98,8 @@ def look(_tell: Tell | None, path: str) -> dict:
     """What there is to move: C(schema), the version of Synapse's tables and what was applied to them; C(updates), names
     of background updates that have not ended; C(vacuum), whether row numbers may change by themselves.
     """
-    with opened(path) as connection:
+    # What a crash has left has to be followed before anything can be read, as every reader does that may.
+    with opened(path, "rw" if os.path.exists(path + "-journal") else "ro") as connection:
         tables = tables_of(connection)
         if "schema_version" not in tables or "events" not in tables:
             raise Sentence(f"{path} is not a database of Synapse", "sqlite")
