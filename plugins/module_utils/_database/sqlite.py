@@ -128,11 +128,12 @@ def copy_running(tell: Tell, path: str, copy: str) -> None:
 
     def progress(status: int, remaining: int, total: int) -> None:
         nonlocal restarts, former, moved
-        if status in (OK, DONE):
-            moved = time.monotonic()
-        elif time.monotonic() - moved > PATIENCE:
-            raise Sentence(f"Synapse keeps {path} locked for more than {PATIENCE} seconds", "busy")
-        if former and remaining > former:
+        if status not in (OK, DONE):
+            if time.monotonic() - moved > PATIENCE:
+                raise Sentence(f"Synapse keeps {path} locked for more than {PATIENCE} seconds", "busy")
+            return
+        moved = time.monotonic()
+        if former and remaining >= former:
             restarts += 1
             if restarts > RESTARTS:
                 raise TimeoutError
