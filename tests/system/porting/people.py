@@ -70,6 +70,11 @@ class People:
     def sync(self, who, since):
         return self.call("GET", f"/sync?timeout=0&since={since}" if since else "/sync?timeout=0", who)
 
+    def deliver(self, number):
+        """Send what leaves nothing behind in its table, whose sequence it has moved on."""
+        self.to_device(self.alice, self.bob, f"delivered {number}")
+        self.sync(self.bob, self.sync(self.bob, None)["next_batch"])
+
     def live(self):
         """Everything that there is to be moved."""
         self.alice, self.bob = self.homeserver.register("alice"), self.homeserver.register("bob")
@@ -86,12 +91,9 @@ class People:
         for number in range(MESSAGES):
             self.say(self.bob, f"message {number} \u2603")
         self.since = self.sync(self.alice, None)["next_batch"]
-        # Delivered, so that it leaves nothing in the table whose sequence it has moved on.
-        self.to_device(self.alice, self.bob, 0)
-        token = self.sync(self.bob, None)["next_batch"]
-        self.sync(self.bob, token)
         self.say(self.bob, "while Alice is away")
         self.to_device(self.bob, self.alice, 1)
+        self.deliver(1)
         self.call("PUT", f"/user/{self.alice['user_id']}/account_data/org.example", self.alice, json={"kept": True})
         self.call(
             "POST",
@@ -110,6 +112,7 @@ class People:
         """What happens between the first copy and the stop: rows are added, changed and removed."""
         self.say(self.bob, "after the first copy")
         self.to_device(self.bob, self.alice, 2)
+        self.deliver(2)
         self.call("PUT", f"/profile/{self.bob['user_id']}/displayname", self.bob, json={"displayname": "Bobby"})
         event = self.sent[3][0]
         self.call("PUT", f"/rooms/{self.room}/redact/{urllib.parse.quote(event)}/1", self.bob, json={})

@@ -60,7 +60,7 @@ class World:
             (postgres, "positions"): lambda tell, args: {"events_stream_seq": str(self.positions)},
             (postgres, "begin_tables_anew"): lambda tell, args, changed, kept: changed,
             (postgres, "correct_columns"): lambda tell, args: [],
-            (postgres, "finish"): lambda tell, args: ["populate_user_directory_cleanup"],
+            (postgres, "finish"): self.finish,
             (porter, "knowledge"): lambda python, user: KNOWN,
             (porter, "configure"): lambda tell, config, args, path: None,
             (porter, "port"): self.port,
@@ -119,6 +119,9 @@ class World:
     def port(self, tell, _python, path, _config, _log):
         tell({"table": "events", "rows": 1})
         self.rows = self.events(path)
+
+    def finish(self, _tell, _args):
+        return ["populate_user_directory_cleanup"]
 
     def compare(self, _tell, _args, path, _skipped):
         return [{"table": "events", "sqlite": 1, "postgresql": 1, "dropped": 0, "same": self.rows == self.events(path)}]
