@@ -188,7 +188,7 @@ class Homeserver:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             try:
                 if requests.get(f"{self.url}/health", timeout=5).status_code == 200:
@@ -210,7 +210,7 @@ class Homeserver:
 
     def await_updates(self):
         """Wait until a Synapse that runs on SQLite has ended its background updates."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             connection = sqlite3.connect(self.sqlite, timeout=30)
             found = connection.execute("SELECT update_name FROM background_updates").fetchall()
@@ -277,7 +277,7 @@ class Module:
     def run(self, state, **more):
         """The module's result."""
         process = self.start(state, **more)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=1800)
         try:
             return json.loads(out)
         except ValueError as error:
@@ -291,7 +291,7 @@ class Module:
     def killed(self, state, moment):
         """Let it be killed at a moment of run_module.py."""
         process = self.start(state, moment)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=1800)
         require(process.returncode == -9, f"it was not killed: {out}\n{err}")
 
     def marker(self):
