@@ -193,7 +193,7 @@ class Homeserver:
             try:
                 if requests.get(f"{self.url}/health", timeout=5).status_code == 200:
                     return
-            except requests.ConnectionError:
+            except requests.RequestException:
                 pass
             said = (self.place / "homeserver.log").read_text(errors="replace")[-2000:]
             require(self.process.poll() is None, f"Synapse has ended: {said}")
