@@ -1,0 +1,326 @@
+# Copyright: (c) 2026, potluck.matrix contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A homeserver's way from SQLite to PostgreSQL, in steps of which each can be the last one of a run.
+
+Until the marker says C(ported), SQLite's file is the database, and nothing has written into it; from then on it is
+PostgreSQL. What is in PostgreSQL before that is thrown away by the next run, or gone on with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import os
+import shutil
+import typing as t
+
+from ansible_collections.potluck.matrix.plugins.module_utils._database import (
+    comparison,
+    marker,
+    porter,
+    postgres,
+    room,
+    sqlite,
+    startup,
+)
+from ansible_collections.potluck.matrix.plugins.module_utils._database.account import Account
+from ansible_collections.potluck.matrix.plugins.module_utils._database.marker import Marker, State
+from ansible_collections.potluck.matrix.plugins.module_utils._database.progress import NAME as LOG
+from ansible_collections.potluck.matrix.plugins.module_utils._database.progress import Progress
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import no_links
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+
+# What the kept file of SQLite has behind its name.
+KEPT = ".before-postgresql"
+
+
+class Move:
+    """One run of the module; C(state) is what the marker says at last, C(progress) how far it came, C(updates) what
+    Synapse still has to run on PostgreSQL, C(anew) the tables that did not go on from an earlier copy, or None.
+    """
+
+    def __init__(self, params: dict, check: bool) -> None:
+        self.params, self.check = params, check
+        self.path = os.path.normpath(params["sqlite"])
+        self.directory = os.path.normpath(params["directory"])
+        self.args = {name: value for name, value in params["postgresql"].items() if value not in (None, "")}
+        self.account = Account(params["user"])
+        self.marker = Marker(self.directory)
+        self.state = self.marker.load()
+        self.progress = Progress(None if check else os.path.join(self.directory, LOG))
+        self.updates: list[str] = []
+        self.anew: list[str] | None = None
+        work = os.path.join(self.directory, "work")
+        self._work = work
+        self._running, self._stopped = os.path.join(work, "running.db"), os.path.join(work, "stopped.db")
+        self._config, self._said = os.path.join(work, "homeserver.yaml"), os.path.join(work, "synapse_port_db.log")
+
+    # --- what there is ---
+
+    def _same(self) -> bool:
+        """Whether SQLite's file is what it was when PostgreSQL was the same."""
+        return sqlite.fingerprint(self.path) == self.state.sqlite
+
+    def _look(self) -> dict:
+        found = self.account.run(postgres.look, self.args)
+        if found["wrong"]:
+            raise Sentence(f"Synapse refuses the database {self.args['dbname']}: {found['wrong']}", "postgresql")
+        return found
+
+    def _require_target(self) -> dict:
+        """What is in PostgreSQL, if it may be thrown away; C(Sentence) if not."""
+        found = self._look()
+        name = self.args["dbname"]
+        if not found["tables"] and not found["id"]:
+            return found
+        if found["id"] != self.state.id or not self.state.id:
+            whose = f"the homeserver {found['owner']}" if found["owner"] else "something else"
+            raise Sentence(f"the database {name} of PostgreSQL holds tables of {whose}; name an empty one", "foreign")
+        if self.state.done and self.account.run(postgres.positions, self.args) != self.state.positions:
+            raise Sentence(
+                f"Synapse has gone on with {self.path} and with the database {name} after they were the same; to keep "
+                f"what is in {self.path}, empty {name}; to keep what is in {name}, move {self.path} away and mark it "
+                "with state=switched",
+                "both",
+            )
+        return found
+
+    def _source(self) -> dict:
+        """What is in SQLite's file, if it can be moved."""
+        if not sqlite.fingerprint(self.path):
+            raise Sentence(f"there is no database of SQLite at {self.path}", "sqlite")
+        found = self.account.run(sqlite.look, self.path)
+        if found["updates"]:
+            raise Sentence(
+                f"Synapse has not finished its background updates ({', '.join(found['updates'])}); let it run until it "
+                "has, then run again",
+                "updates",
+            )
+        if found["vacuum"]:
+            raise Sentence(
+                f"{self.path} has auto_vacuum, with which rows change their numbers; stop Synapse and give SQLite "
+                "'PRAGMA auto_vacuum=off; VACUUM'",
+                "sqlite",
+            )
+        return found
+
+    # --- the states ---
+
+    def precopied(self) -> bool:
+        """Copy while Synapse runs, so that less is left to do once it is stopped. Returns whether there was anything to
+        do.
+        """
+        if self.state.phase == marker.PRECOPIED or (self.state.done and self._done()):
+            return False
+        self._source()
+        self._require_target()
+        room.require_room(self.directory, os.stat(self.path).st_size, self._local())
+        if self.check:
+            return True
+        self._prepare()
+        try:
+            self._begin(marker.PRECOPYING)
+            with self.progress.step("copy"):
+                self.account.run(sqlite.copy_running, self.path, self._running, heard=self.progress.heard)
+            # Of the copy: a new Synapse may have begun to change the tables since.
+            schema = self.account.run(sqlite.look, self._running)["schema"]
+            self._port(self._running, porter.knowledge(self.params["python"], self.account.user))
+        except BaseException:
+            self._clean()
+            raise
+        self._become(phase=marker.PRECOPIED, schema=schema, seconds=self.progress.seconds)
+        return True
+
+    def ported(self) -> bool:
+        """Copy what is there once Synapse is stopped, and prove it. Returns whether there was anything to do."""
+        if self.state.done and self._done():
+            self.updates = self._look()["updates"] if os.path.lexists(self.path) else []
+            return False
+        self._source()
+        target = self._require_target()
+        room.require_room(self.directory, os.stat(self.path).st_size, self._local())
+        if self.check:
+            return True
+        if target["others"]:
+            raise Sentence(
+                f"somebody is connected to the database {self.args['dbname']} as the same user; stop what that is",
+                "running",
+            )
+        self._alone()
+        self._prepare()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._clean)
+            with self.progress.step("lock and copy"):
+                stack.enter_context(
+                    self.account.holding(sqlite.hold, self.path, self._stopped, heard=self.progress.heard)
+                )
+            # Nobody has opened it before it was locked.
+            self._alone()
+            self._fill()
+            same = sqlite.fingerprint(self.path)
+            positions = self.account.run(postgres.positions, self.args)
+            self._become(phase=marker.PORTED, sqlite=same, positions=positions, seconds=self.progress.seconds)
+        return True
+
+    def switched(self) -> bool:
+        """Put SQLite's file away now that Synapse runs on PostgreSQL. Returns whether there was anything to do."""
+        if not self.state.done:
+            raise Sentence(f"{self.path} has not been moved into PostgreSQL; state=ported comes first", "marker")
+        there, kept = os.path.lexists(self.path), os.path.lexists(self.path + KEPT)
+        unwanted = kept and not self.params["keep"]
+        if self.state.phase == marker.SWITCHED and not there and not unwanted:
+            return False
+        if there:
+            if not self._same():
+                raise Sentence(
+                    f"{self.path} has been written since it was moved into PostgreSQL; find out which of both Synapse "
+                    "uses, and run state=ported again if it is this one",
+                    "both",
+                )
+            if kept and self.params["keep"]:
+                raise Sentence(f"{self.path + KEPT} is there already; move it away", "sqlite")
+            self._alone()
+        found = self._look()
+        self.updates = found["updates"]
+        if found["id"] != self.state.id:
+            raise Sentence(f"the database {self.args['dbname']} is not the one that was filled", "foreign")
+        if self.state.phase != marker.SWITCHED and not found["others"] and not self.check:
+            raise Sentence(f"Synapse is not connected to the database {self.args['dbname']}", "postgresql")
+        if self.check:
+            return True
+        if self.state.phase != marker.SWITCHED:
+            self._become(phase=marker.SWITCHED)
+        self._put_away()
+        return True
+
+    # --- steps ---
+
+    def _done(self) -> bool:
+        """Whether nothing is left of a move that is marked as done: SQLite's file has not been written since."""
+        if self._same():
+            return True
+        if self.state.phase == marker.SWITCHED:
+            if not os.path.lexists(self.path):
+                return True
+            raise Sentence(
+                f"Synapse uses PostgreSQL, and yet there is another database at {self.path}; move it away", "both"
+            )
+        if not os.path.lexists(self.path):
+            raise Sentence(
+                f"{self.path} is gone, and nobody has said that Synapse runs on PostgreSQL; run state=switched",
+                "sqlite",
+            )
+        return False
+
+    def _local(self) -> bool:
+        """Whether PostgreSQL's files are likely to be on the same pool."""
+        return str(self.args.get("host", "/")).startswith("/")
+
+    def _prepare(self) -> None:
+        """The directories: of root, and of Synapse's account for what that writes."""
+        no_links.make_directory(self.directory, 0 if os.geteuid() == 0 else -1, -1, 0o755)
+        user = self.account.user
+        no_links.make_directory(self._work, user.pw_uid, user.pw_gid, 0o700)
+
+    def _clean(self) -> None:
+        """Leave no copy behind, nor the configuration with its secrets."""
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def _become(self, **changes: t.Any) -> None:
+        state = dataclasses.replace(self.state, **changes)
+        self.marker.save(state)
+        self.state = state
+        self.progress.line(f"marker: {state.phase}")
+
+    def _begin(self, phase: str) -> None:
+        """Mark that PostgreSQL is being filled, and empty it.
+
+        The id stays the same from one run to the next: between the marker and the database there is no moment at which
+        they name different ones.
+        """
+        former = self.state.id
+        self.marker.save(State(phase=phase, id=former or marker.new_id()))
+        self.state = self.marker.load()
+        self.progress.line(f"marker: {phase}")
+        with self.progress.step("empty"):
+            self.account.run(postgres.empty, self.args, former, self.state.id)
+
+    def _alone(self) -> None:
+        """C(Sentence) when a process beside ours has the file open."""
+        found = room.users(self.path, Runner()) - self.account.children
+        if found:
+            raise Sentence(
+                f"{self.path} is open in {', '.join(f'process {pid}' for pid in sorted(found))}; stop Synapse before "
+                "its database is moved",
+                "running",
+            )
+
+    def _fill(self) -> None:
+        """Bring PostgreSQL to what the copy of the locked file holds."""
+        known = porter.knowledge(self.params["python"], self.account.user)
+        schema = self.account.run(sqlite.look, self._stopped)["schema"]
+        goes_on = (
+            self.state.phase == marker.PRECOPIED
+            and self.state.schema == schema
+            and os.path.isfile(self._running)
+            and self.account.run(postgres.look, self.args)["id"] == self.state.id
+        )
+        if goes_on:
+            self._become(phase=marker.PORTING)
+            with self.progress.step("changes"):
+                changed = self.account.run(
+                    sqlite.changed, self._running, self._stopped, known["kept"], heard=self.progress.heard
+                )
+                self.anew = self.account.run(postgres.begin_tables_anew, self.args, changed, known["kept"])
+        else:
+            self._begin(marker.PORTING)
+        self._port(self._stopped, known)
+        with self.progress.step("compare"):
+            tables = self.account.run(
+                comparison.compare, self.args, self._stopped, known["ignored"], heard=self.progress.heard
+            )
+        self.state = dataclasses.replace(self.state, tables=tables)
+        differing = [entry["table"] for entry in tables if not entry["same"]]
+        if differing:
+            raise Sentence(f"PostgreSQL does not hold the same as SQLite in {', '.join(differing)}", "comparison")
+        with self.progress.step("sequences"):
+            self._sequences()
+        with self.progress.step("statistics"):
+            self.updates = self.account.run(postgres.finish, self.args)
+
+    def _port(self, copy: str, known: dict) -> None:
+        with self.progress.step("port"):
+            self.progress.expect(self.account.run(sqlite.rows, copy, known["ignored"]))
+            self.account.run(porter.configure, self.params["config"], self.args, self._config)
+            self.account.run(
+                porter.port, self.params["python"], copy, self._config, self._said, heard=self.progress.heard
+            )
+
+    def _sequences(self) -> None:
+        """Correct what Synapse would refuse, and what would fail with the first new row."""
+        sequences = self.account.run(postgres.correct_columns, self.args)
+        # Its own source, wherever Ansible has packed it.
+        found = porter.program(self.params["python"], self.account.user, inspect.getsource(startup), self._config)
+        if found["reason"]:
+            raise Sentence(f"Synapse would not start with PostgreSQL: {found['reason']}", "start")
+        if not found["asked"]:
+            raise Sentence("Synapse asks for no sequence at its start, so that none is proven", "start")
+        self.state = dataclasses.replace(self.state, sequences=sequences + found["corrected"])
+
+    def _put_away(self) -> None:
+        parent, name = os.path.split(self.path)
+        with no_links.directory(parent) as here:
+            for suffix in (*sqlite.BESIDE, ""):
+                with contextlib.suppress(FileNotFoundError):
+                    if self.params["keep"]:
+                        os.rename(name + suffix, name + KEPT + suffix, src_dir_fd=here, dst_dir_fd=here)
+                    else:
+                        os.unlink(name + suffix, dir_fd=here)
+                if not self.params["keep"]:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name + KEPT + suffix, dir_fd=here)
+            os.fsync(here)
