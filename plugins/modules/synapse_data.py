@@ -70,13 +70,14 @@ options:
     type: dict
     default: {}
   database:
-    description: Path of Synapse's database of SQLite; empty for another database.
+    description: Path of Synapse's database of SQLite, the present one or a former one; empty for none.
     type: str
     default: ""
   engine:
     description:
-      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, and
-        from then on any other kind but an empty one is refused, since Synapse would start with an empty database.
+      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, unless
+        the data are still in O(database). From then on any other kind but an empty one is refused, since Synapse would
+        start with an empty database.
     type: str
     default: ""
   media:
@@ -122,6 +123,12 @@ made:
   elements: str
   returned: always
   sample: [/mnt/matrixdata/matrix-synapse/signing.key]
+sqlite:
+  description: Those files of SQLite that are there, O(database) itself and what C(synapse_database) kept of it.
+  type: list
+  elements: str
+  returned: success
+  sample: [/mnt/matrixdata/matrix-synapse/matrix_homeserver.db]
 part:
   description:
     - What is wrong - V(name) that the data are those of a homeserver of another name, V(identity) that the signing key
@@ -177,7 +184,7 @@ def main():
         module.fail_json(msg=problem, part=part, made=made, changed=bool(made) and not module.check_mode, **told)
     if module._diff:
         told["diff"] = {"before": "", "after": "".join(f"{path}\n" for path in made)}
-    module.exit_json(changed=bool(made), made=made, **told)
+    module.exit_json(changed=bool(made), made=made, sqlite=data.sqlite, **told)
 
 
 if __name__ == "__main__":

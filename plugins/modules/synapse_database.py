@@ -43,8 +43,10 @@ options:
         copies everything. When SQLite's file has been written after it was moved, it is moved again.
       - V(switched) is for when Synapse runs on PostgreSQL. SQLite's file is renamed to end in C(.before-postgresql), or
         removed.
+      - V(abandoned) is for when Synapse does not come up on PostgreSQL after V(ported); SQLite's file is the
+        homeserver's database again. Refused when Synapse has written into PostgreSQL meanwhile.
     type: str
-    choices: [precopied, ported, switched]
+    choices: [precopied, ported, switched, abandoned]
     required: true
   sqlite:
     description: Path of SQLite's file.
@@ -82,6 +84,10 @@ options:
     description: Directory on the dataset for the marker, the log, and copies while they are needed. Made if missing.
     type: path
     required: true
+  mark:
+    description: File that tells others that PostgreSQL is the homeserver's database, by being there. It comes and goes
+      with what the marker says.
+    type: path
   keep:
     description: Whether V(state=switched) keeps SQLite's file under another name; if not, one kept earlier goes, too.
     type: bool
@@ -195,6 +201,8 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import shor
 LOCK = "potluck-database"
 # Seconds that what is left of a run that was cut off may need to end.
 PATIENCE = 60
+# What the marker says after each state.
+AFTER = {"precopied": "precopied", "ported": "ported", "switched": "switched", "abandoned": "porting"}
 
 
 def _shown(params: dict, state: State) -> str:
@@ -209,7 +217,7 @@ def _shown(params: dict, state: State) -> str:
 def main():
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["precopied", "ported", "switched"], "required": True},
+            "state": {"type": "str", "choices": ["precopied", "ported", "switched", "abandoned"], "required": True},
             "sqlite": {"type": "path", "required": True},
             "postgresql": {
                 "type": "dict",
@@ -228,6 +236,7 @@ def main():
                 },
             },
             "directory": {"type": "path", "required": True},
+            "mark": {"type": "path"},
             "keep": {"type": "bool", "default": True},
             "config": {"type": "path", "default": "/usr/local/etc/matrix-synapse/homeserver.d"},
             "python": {"type": "path", "default": "/usr/local/bin/python3.11"},
@@ -263,7 +272,7 @@ def main():
     if problem:
         module.fail_json(msg=problem, part=part, **told)
     if module._diff and move:
-        after = move.state if not module.check_mode or not changed else State(phase=params["state"])
+        after = move.state if not module.check_mode or not changed else State(phase=AFTER[params["state"]])
         told["diff"] = {"before": _shown(params, before), "after": _shown(params, after)}
     module.exit_json(changed=changed, **told)
 

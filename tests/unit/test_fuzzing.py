@@ -286,6 +286,7 @@ GOOD_VALUES = {
     "matrix_tls_program": ({}, ["/usr/local/libexec/matrix-tls"]),
     "matrix_acme_webroot": ({}, ["/usr/local/www/acme"]),
     "matrix_database": ({}, ["sqlite", "postgresql"]),
+    "matrix_sqlite_keep": ({}, BOOLEANS),
     "matrix_postgresql_version": ({}, ["14", "15", 18, ""]),
     "matrix_postgresql_settings": (
         {},

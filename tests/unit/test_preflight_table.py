@@ -703,6 +703,7 @@ TABLE = {
             (None, "missing"),
         ],
     ),
+    "matrix_sqlite_keep": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
     "matrix_postgresql_version": (
         {},
         [

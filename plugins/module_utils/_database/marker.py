@@ -77,10 +77,13 @@ def new_id() -> str:
 
 
 class Marker:
-    """The file in a directory."""
+    """The file in a directory; C(mark), if any, is the path of another one, which tells everybody else which database
+    is the homeserver's, and belongs to C(owner), a pair of numbers.
+    """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, mark: str | None = None, owner: tuple[int, int] = (-1, -1)) -> None:
         self.path = os.path.join(directory, NAME)
+        self.mark, self.owner = mark, owner
 
     def load(self) -> State:
         """What it says; an empty state when there is none. C(Sentence) when somebody else has written it."""
@@ -105,3 +108,14 @@ class Marker:
         # The name as well as the content, or a power cut brings the former one back.
         with no_links.directory(os.path.dirname(self.path)) as here:
             os.fsync(here)
+        self.tell(state)
+
+    def tell(self, state: State) -> None:
+        """Bring the mark to what the file says: a run may have been cut off between the two."""
+        if not self.mark or not state.phase:
+            return
+        found = no_links.read(self.mark)
+        if not state.done and found:
+            no_links.remove(self.mark)
+        elif state.done and not found:
+            put(self.mark, b"postgresql\n", Attributes(*self.owner, 0o640))

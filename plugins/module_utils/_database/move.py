@@ -33,9 +33,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._database.progress 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import no_links
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
-
-# What the kept file of SQLite has behind its name.
-KEPT = ".before-postgresql"
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.database import KEPT
 
 
 class Move:
@@ -49,8 +47,10 @@ class Move:
         self.directory = os.path.normpath(params["directory"])
         self.args = {name: value for name, value in params["postgresql"].items() if value not in (None, "")}
         self.account = Account(params["user"])
-        self.marker = Marker(self.directory)
+        self.marker = Marker(self.directory, params["mark"], (self.account.user.pw_uid, self.account.user.pw_gid))
         self.state = self.marker.load()
+        if not check:
+            self.marker.tell(self.state)
         self.progress = Progress(None if check else os.path.join(self.directory, LOG))
         self.updates: list[str] = []
         self.anew: list[str] | None = None
@@ -195,6 +195,25 @@ class Move:
         if self.state.phase != marker.SWITCHED:
             self._become(phase=marker.SWITCHED)
         self._put_away()
+        return True
+
+    def abandoned(self) -> bool:
+        """Stay with SQLite's file when Synapse does not run on PostgreSQL. Returns whether there was anything to do."""
+        if self.state.phase != marker.PORTED:
+            return False
+        try:
+            written = self.account.run(postgres.positions, self.args) != self.state.positions
+        except Sentence:
+            # Who cannot be asked has taken nothing either.
+            written = False
+        if written:
+            raise Sentence(
+                f"Synapse has written into the database {self.args['dbname']} before it ended, so that is the "
+                "homeserver's database; correct what is wrong, and run again to go on with it",
+                "both",
+            )
+        if not self.check:
+            self._become(phase=marker.PORTING)
         return True
 
     # --- steps ---

@@ -17,6 +17,8 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import name
 # The file beside the signing key that says which database holds the homeserver's data. Without it that is SQLite.
 MARK = "database"
 KINDS = ("sqlite", "postgresql")
+# What the file of a SQLite that was moved into PostgreSQL has behind its name.
+KEPT = ".before-postgresql"
 
 # Settings of postgresql.conf that others than PostgreSQL go by, or without which data can be lost, and why.
 _OWN = "the role's own files decide it"

@@ -52,12 +52,16 @@ def _secret(given: str | None) -> str:
 
 
 class Data:
-    """The data of one homeserver; C(params) are the module's, C(made) names what was made or corrected."""
+    """The data of one homeserver; C(params) are the module's, C(made) names what was made or corrected, C(sqlite) the
+    files of SQLite that there are: the database, and what was kept of it when it was moved.
+    """
 
     def __init__(self, params: dict, check: bool) -> None:
         self.params, self.check = params, check
         self.data, self.identity_file = params["path"], params["identity"]
         self.made: list[str] = []
+        path = params["database"]
+        self.sqlite = [name for name in (path, path + database.KEPT) if path and os.path.lexists(name)]
         try:
             self.owner = pwd.getpwnam(params["owner"])
         except KeyError as error:
@@ -178,7 +182,7 @@ class Data:
             self._file(os.path.join(directory, name), functools.partial(_secret, given))
         self._file(os.path.join(self.data, "server_name"), lambda: self.params["server_name"])
         self._file(key_file, self._new_signing_key)
-        if self.params["engine"] == "postgresql":
+        if self.params["engine"] == "postgresql" and self.params["database"] not in self.sqlite:
             self._file(os.path.join(self.data, database.MARK), lambda: "postgresql")
         self._note(keys or fingerprints(text(key_file)), note)
 

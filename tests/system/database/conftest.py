@@ -23,16 +23,8 @@ SOCKET = "/var/run/postgresql"
 CLUSTER = "/var/db/postgres/data15"
 
 
-class Database(Site):
-    """The deployment with what tests ask about its database."""
-
-    def __init__(self, place):
-        super().__init__(place, "database1", "10.199.0.81", "10.199.0.13", "database.test", "10.199.0.181")
-
-    def introduce(self):
-        super().introduce()
-        self.usual["matrix_database"] = "postgresql"
-        self.describe(**self.usual)
+class Asked(Site):
+    """A deployment with what tests ask about its database."""
 
     def as_account(self, account, *argv):
         """A command that an account of the pot runs, whatever its shell."""
@@ -54,6 +46,18 @@ class Database(Site):
     def roles(self, *roles, **variables):
         """Run some roles of the site only."""
         return self.play("--tags", ",".join(roles), **variables)
+
+
+class Database(Asked):
+    """One whose data are in PostgreSQL from the beginning."""
+
+    def __init__(self, place):
+        super().__init__(place, "database1", "10.199.0.81", "10.199.0.13", "database.test", "10.199.0.181")
+
+    def introduce(self):
+        super().introduce()
+        self.usual["matrix_database"] = "postgresql"
+        self.describe(**self.usual)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +89,21 @@ def patiently(function, *arguments, seconds=30):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory):
+    """A homeserver of its own, whose data are in SQLite."""
+    deployment = Asked(
+        tmp_path_factory.mktemp("moving"), "database2", "10.199.0.82", "10.199.0.14", "moving.test", "10.199.0.182"
+    )
+    deployment.stop()
+    try:
+        deployment.start()
+        deployment.deploy()
+        yield deployment
+    finally:
+        deployment.stop()
 
 
 class Conversation:

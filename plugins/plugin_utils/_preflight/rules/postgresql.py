@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, values
-from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, path
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, path
 
 if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
 VARIABLES = {
     "matrix_database": Variable(database.kind, "postgresql", empty=False),
+    "matrix_sqlite_keep": boolean("false"),
     "matrix_postgresql_version": Variable(database.version, '"15"'),
     "matrix_postgresql_settings": Variable(database.settings, "{max_connections: 80}", empty=False),
     "matrix_postgresql_socket_directory": path("/var/run/postgresql"),
