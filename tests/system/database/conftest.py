@@ -57,6 +57,12 @@ class Database(Asked):
     def introduce(self):
         super().introduce()
         self.usual["matrix_database"] = "postgresql"
+        # For clients that write all the time.
+        unlimited = {"per_second": 1000, "burst_count": 1000}
+        self.usual["synapse_rate_limits"] = {
+            "rc_message": unlimited,
+            "rc_login": {"address": unlimited, "account": unlimited},
+        }
         self.describe(**self.usual)
 
 
