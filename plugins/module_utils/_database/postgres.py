@@ -180,6 +180,29 @@ def positions(_tell: Tell | None, args: dict) -> dict[str, str]:
         return {name: value for name, value in cursor.fetchall() if name not in RESTLESS}
 
 
+def settle(_tell: Tell | None, args: dict) -> int:
+    """Let every sequence have given out the last position that there is, instead of being about to give out the next
+    one. Returns how many were not like that.
+
+    The porting script leaves the latter. What is given out next is the same, but Synapse reads the sequence's value
+    alone (_load_current_ids() in synapse/storage/util/id_generators.py) and takes the position that nobody has for one
+    that is there: a client that asks before the first event has come is told that it has seen it, and never gets it.
+    """
+    with opened(args) as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S'"
+        )
+        settled = 0
+        for (sequence,) in cursor.fetchall():
+            cursor.execute(
+                "SELECT setval(%s::regclass, last_value - 1)"
+                f" FROM {quoted(sequence)} WHERE NOT is_called AND last_value > 1",
+                (quoted(sequence),),
+            )
+            settled += cursor.rowcount
+        return settled
+
+
 def correct_columns(_tell: Tell | None, args: dict) -> list[dict]:
     """Let every sequence that a column belongs to go on behind the last of the column's values. Returns those that were
     behind: C(sequence), C(before), C(after), C(because).

@@ -71,9 +71,9 @@ MOMENTS = {
     "before": ("precopied", "_database.marker.Marker.save before"),
     "copying the file": ("precopied", "_database.progress.Progress.heard before"),
     "copying rows of a running one": ("precopied", "_database.progress.Progress.heard before 20"),
-    "emptying": ("ported", "_database.account.Account.run after 4"),
+    "emptying": ("ported", "_database.filling.Filling.empty after"),
     "copying rows": ("ported", "_database.progress.Progress.heard before 30"),
-    "comparing": ("ported", "_database.account.Account.run before 8"),
+    "comparing": ("ported", "_database.filling.Filling.prove before"),
     "sequences": ("ported", "_database.porter.program after 2"),
     "after the marker": ("ported", "_database.marker.Marker.save after 2"),
 }
