@@ -129,6 +129,9 @@ class Move:
         """Copy what is there once Synapse is stopped, and prove it. Returns whether there was anything to do."""
         if self.state.done and self._done():
             self.updates = self._look()["updates"] if os.path.lexists(self.path) else []
+            if not self.check:
+                # What a run that was killed behind its last mark has left.
+                self.filling.clean()
             return False
         self._source()
         target = self._require_target()

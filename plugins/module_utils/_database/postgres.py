@@ -80,16 +80,20 @@ def look(_tell: Tell | None, args: dict) -> dict:
     """
     with opened(args) as cursor:
         tables = _tables(cursor)
-        tag = (_column(cursor, f"SELECT id FROM {TAG}") or [""])[0] if TAG in tables else ""
+        # Somebody else's may be closed to us.
+        readable = {
+            name for name in tables if _column(cursor, "SELECT has_table_privilege(%s, 'SELECT')", quoted(name))[0]
+        }
+        tag = (_column(cursor, f"SELECT id FROM {TAG}") or [""])[0] if TAG in readable else ""
         others = _column(
             cursor,
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
             " AND pid <> pg_backend_pid()",
         )[0]
         owner, updates = [], []
-        if "users" in tables:
+        if "users" in readable:
             owner = _column(cursor, "SELECT split_part(name, ':', 2) FROM users LIMIT 1")
-        if "background_updates" in tables:
+        if "background_updates" in readable:
             updates = _column(cursor, "SELECT update_name FROM background_updates ORDER BY 1")
         cursor.execute(
             "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database"
