@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import inspect
 import os
-import shutil
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._database import (
-    comparison,
     marker,
-    porter,
     postgres,
     room,
     sqlite,
-    startup,
 )
 from ansible_collections.potluck.matrix.plugins.module_utils._database.account import Account
+from ansible_collections.potluck.matrix.plugins.module_utils._database.filling import Filling
 from ansible_collections.potluck.matrix.plugins.module_utils._database.marker import Marker, State
 from ansible_collections.potluck.matrix.plugins.module_utils._database.progress import NAME as LOG
 from ansible_collections.potluck.matrix.plugins.module_utils._database.progress import Progress
@@ -54,10 +50,7 @@ class Move:
         self.progress = Progress(None if check else os.path.join(self.directory, LOG))
         self.updates: list[str] = []
         self.anew: list[str] | None = None
-        work = os.path.join(self.directory, "work")
-        self._work = work
-        self._running, self._stopped = os.path.join(work, "running.db"), os.path.join(work, "stopped.db")
-        self._config, self._said = os.path.join(work, "homeserver.yaml"), os.path.join(work, "synapse_port_db.log")
+        self.filling = Filling(params, self.args, self.account, self.progress)
 
     # --- what there is ---
 
@@ -121,16 +114,13 @@ class Move:
         room.require_room(self.directory, os.stat(self.path).st_size, self._local())
         if self.check:
             return True
-        self._prepare()
+        self.filling.prepare()
         try:
             self._begin(marker.PRECOPYING)
-            with self.progress.step("copy"):
-                self.account.run(sqlite.copy_running, self.path, self._running, heard=self.progress.heard)
-            # Of the copy: a new Synapse may have begun to change the tables since.
-            schema = self.account.run(sqlite.look, self._running)["schema"]
-            self._port(self._running, porter.knowledge(self.params["python"], self.account.user))
+            schema = self.filling.copy_running()
+            self.filling.port(True, self.filling.knowledge())
         except BaseException:
-            self._clean()
+            self.filling.clean()
             raise
         self._become(phase=marker.PRECOPIED, schema=schema, seconds=self.progress.seconds)
         return True
@@ -139,6 +129,9 @@ class Move:
         """Copy what is there once Synapse is stopped, and prove it. Returns whether there was anything to do."""
         if self.state.done and self._done():
             self.updates = self._look()["updates"] if os.path.lexists(self.path) else []
+            if not self.check:
+                # What a run that was killed behind its last mark has left.
+                self.filling.clean()
             return False
         self._source()
         target = self._require_target()
@@ -151,13 +144,11 @@ class Move:
                 "running",
             )
         self._alone()
-        self._prepare()
+        self.filling.prepare()
         with contextlib.ExitStack() as stack:
-            stack.callback(self._clean)
+            stack.callback(self.filling.clean)
             with self.progress.step("lock and copy"):
-                stack.enter_context(
-                    self.account.holding(sqlite.hold, self.path, self._stopped, heard=self.progress.heard)
-                )
+                stack.enter_context(self.filling.holding())
             # Nobody has opened it before it was locked.
             self._alone()
             self._fill()
@@ -239,16 +230,6 @@ class Move:
         """Whether PostgreSQL's files are likely to be on the same pool."""
         return str(self.args.get("host", "/")).startswith("/")
 
-    def _prepare(self) -> None:
-        """The directories: of root, and of Synapse's account for what that writes."""
-        no_links.make_directory(self.directory, 0 if os.geteuid() == 0 else -1, -1, 0o755)
-        user = self.account.user
-        no_links.make_directory(self._work, user.pw_uid, user.pw_gid, 0o700)
-
-    def _clean(self) -> None:
-        """Leave no copy behind, nor the configuration with its secrets."""
-        shutil.rmtree(self._work, ignore_errors=True)
-
     def _become(self, **changes: t.Any) -> None:
         state = dataclasses.replace(self.state, **changes)
         self.marker.save(state)
@@ -265,8 +246,7 @@ class Move:
         self.marker.save(State(phase=phase, id=former or marker.new_id()))
         self.state = self.marker.load()
         self.progress.line(f"marker: {phase}")
-        with self.progress.step("empty"):
-            self.account.run(postgres.empty, self.args, former, self.state.id)
+        self.filling.empty(former, self.state.id)
 
     def _alone(self) -> None:
         """C(Sentence) when a process beside ours has the file open."""
@@ -280,55 +260,21 @@ class Move:
 
     def _fill(self) -> None:
         """Bring PostgreSQL to what the copy of the locked file holds."""
-        known = porter.knowledge(self.params["python"], self.account.user)
-        schema = self.account.run(sqlite.look, self._stopped)["schema"]
-        goes_on = (
+        known = self.filling.knowledge()
+        if (
             self.state.phase == marker.PRECOPIED
-            and self.state.schema == schema
-            and os.path.isfile(self._running)
-            and self.account.run(postgres.look, self.args)["id"] == self.state.id
-        )
-        if goes_on:
+            and self.filling.goes_on_from(self.state.schema)
+            and self._look()["id"] == self.state.id
+        ):
             self._become(phase=marker.PORTING)
-            with self.progress.step("changes"):
-                changed = self.account.run(
-                    sqlite.changed, self._running, self._stopped, known["kept"], heard=self.progress.heard
-                )
-                self.anew = self.account.run(postgres.begin_tables_anew, self.args, changed, known["kept"])
+            self.anew = self.filling.go_on(known)
         else:
             self._begin(marker.PORTING)
-        self._port(self._stopped, known)
-        with self.progress.step("compare"):
-            tables = self.account.run(
-                comparison.compare, self.args, self._stopped, known["ignored"], heard=self.progress.heard
-            )
-        self.state = dataclasses.replace(self.state, tables=tables)
-        differing = [entry["table"] for entry in tables if not entry["same"]]
-        if differing:
-            raise Sentence(f"PostgreSQL does not hold the same as SQLite in {', '.join(differing)}", "comparison")
-        with self.progress.step("sequences"):
-            self._sequences()
-        with self.progress.step("statistics"):
-            self.updates = self.account.run(postgres.finish, self.args)
-
-    def _port(self, copy: str, known: dict) -> None:
-        with self.progress.step("port"):
-            self.progress.expect(self.account.run(sqlite.rows, copy, known["ignored"]))
-            self.account.run(porter.configure, self.params["config"], self.args, self._config)
-            self.account.run(
-                porter.port, self.params["python"], copy, self._config, self._said, heard=self.progress.heard
-            )
-
-    def _sequences(self) -> None:
-        """Correct what Synapse would refuse, and what would fail with the first new row."""
-        sequences = self.account.run(postgres.correct_columns, self.args)
-        # Its own source, wherever Ansible has packed it.
-        found = porter.program(self.params["python"], self.account.user, inspect.getsource(startup), self._config)
-        if found["reason"]:
-            raise Sentence(f"Synapse would not start with PostgreSQL: {found['reason']}", "start")
-        if not found["asked"]:
-            raise Sentence("Synapse asks for no sequence at its start, so that none is proven", "start")
-        self.state = dataclasses.replace(self.state, sequences=sequences + found["corrected"])
+        self.filling.port(False, known)
+        try:
+            self.updates = self.filling.prove(known)
+        finally:
+            self.state = dataclasses.replace(self.state, tables=self.filling.tables, sequences=self.filling.sequences)
 
     def _put_away(self) -> None:
         parent, name = os.path.split(self.path)

@@ -104,6 +104,8 @@ def configure(_tell: Tell | None, config: str, args: dict, path: str) -> None:
     if "server_name" not in settings:
         raise Sentence(f"{config} holds no configuration of Synapse", "synapse")
     settings.pop("databases", None)
+    # The script runs those of an empty database, and would sleep for a second after each.
+    settings["background_updates"] = {"sleep_enabled": False, "sleep_duration_ms": 0}
     settings["database"] = {"name": "psycopg2", "args": {**args, "cp_min": 1, "cp_max": 5}}
     with open(path, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), 0o600)

@@ -160,18 +160,18 @@ def hold(tell: Tell, path: str, copy: str, wait: float = 10) -> None:
 
     Nothing is changed in it but what SQLite itself does after a crash: its journal is followed.
     """
-    # Not closed: the lock stays until the end of the process.
-    stack = contextlib.ExitStack()
-    source = stack.enter_context(opened(path, "rw", wait))
-    _HELD.append(stack)
-    source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    # A lock that outlives the transaction, during which SQLite would copy nothing.
-    source.execute("PRAGMA locking_mode = EXCLUSIVE")
-    source.execute("BEGIN EXCLUSIVE")
-    source.execute("COMMIT")
-    _away(copy)
-    with opened(copy, "rwc") as target:
-        source.backup(target, pages=-1, progress=_refuse_to_wait)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(opened(path, "rw", wait))
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # A lock that outlives the transaction, during which SQLite would copy nothing.
+        source.execute("PRAGMA locking_mode = EXCLUSIVE")
+        source.execute("BEGIN EXCLUSIVE")
+        source.execute("COMMIT")
+        _away(copy)
+        with opened(copy, "rwc") as target:
+            source.backup(target, pages=-1, progress=_refuse_to_wait)
+        # Not closed: the lock stays until the end of the process.
+        _HELD.append(stack.pop_all())
     tell({"text": "copying the file: done"})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,12 @@ from people import People
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory):
-    path = tmp_path_factory.mktemp("porting")
-    # Three accounts walk through it.
-    for directory in (path, *path.parents):
-        if str(directory).startswith("/tmp/"):
-            directory.chmod(0o755)
-    return path
+def place():
+    """A directory that three accounts can walk through; every pytest closes its own ones when it starts."""
+    path = Path(tempfile.mkdtemp(prefix="porting-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ def lived_in(place, path):
 
 
 @pytest.fixture
-def moving(place, path, cluster, lived_in, request):
+def moving(place, path, cluster, lived_in):
     """(homeserver, people, module), for whose PostgreSQL there is an empty database."""
     name = "test_%d" % (len(list(place.glob("test_*"))) + 1)
     top = place / name

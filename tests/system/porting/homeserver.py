@@ -151,6 +151,8 @@ class Homeserver:
             "media_store_path": str(place / "media"),
             "suppress_key_server_warning": True,
             "trusted_key_servers": [],
+            # Those of a new database are a minute of sleep.
+            "background_updates": {"sleep_enabled": False},
             "enable_registration": True,
             "enable_registration_without_verification": True,
             "pid_file": str(self.data / "homeserver.pid"),

@@ -11,6 +11,7 @@ import sqlite3
 import time
 
 import pytest
+from homeserver import ACCOUNT
 
 
 def on_postgresql(homeserver, module):
@@ -71,9 +72,9 @@ MOMENTS = {
     "before": ("precopied", "_database.marker.Marker.save before"),
     "copying the file": ("precopied", "_database.progress.Progress.heard before"),
     "copying rows of a running one": ("precopied", "_database.progress.Progress.heard before 20"),
-    "emptying": ("ported", "_database.account.Account.run after 4"),
+    "emptying": ("ported", "_database.filling.Filling.empty after"),
     "copying rows": ("ported", "_database.progress.Progress.heard before 30"),
-    "comparing": ("ported", "_database.account.Account.run before 8"),
+    "comparing": ("ported", "_database.filling.Filling.prove before"),
     "sequences": ("ported", "_database.porter.program after 2"),
     "after the marker": ("ported", "_database.marker.Marker.save after 2"),
 }
@@ -131,6 +132,9 @@ def test_what_is_in_the_way_is_refused(moving, cluster):
     refused("ported", "postgresql", "LATIN1", postgresql={**module.postgresql, "dbname": f"{name}_latin"})
     refused("ported", "sqlite", "no database of SQLite", sqlite=str(homeserver.sqlite) + ".other")
     cluster.ask("CREATE TABLE users (name text); INSERT INTO users VALUES ('@x:other.example')", name)
+    for state in ("precopied", "ported"):
+        refused(state, "foreign", "something else")
+    cluster.ask(f"ALTER TABLE users OWNER TO {ACCOUNT}", name)
     for state in ("precopied", "ported"):
         refused(state, "foreign", "other.example")
     assert cluster.ask("SELECT name FROM users", name) == "@x:other.example" and module.marker()["phase"] == ""

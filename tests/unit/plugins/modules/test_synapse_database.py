@@ -59,6 +59,7 @@ class World:
             (postgres, "empty"): self.empty,
             (postgres, "positions"): lambda tell, args: {"events_stream_seq": str(self.positions)},
             (postgres, "begin_tables_anew"): lambda tell, args, changed, kept: changed,
+            (postgres, "settle"): lambda tell, args: 1,
             (postgres, "correct_columns"): lambda tell, args: [],
             (postgres, "finish"): self.finish,
             (porter, "knowledge"): lambda python, user: KNOWN,
