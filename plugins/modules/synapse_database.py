@@ -111,7 +111,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Copy what Synapse has written so far
-  potluck.matrix.synapse_database: &database
+  potluck.matrix.synapse_database:
     state: precopied
     sqlite: /mnt/matrixdata/matrix-synapse/matrix_homeserver.db
     postgresql: {host: /tmp, dbname: synapse, user: synapse}
@@ -119,8 +119,10 @@ EXAMPLES = r"""
 
 - name: Move the database of a Synapse that is stopped
   potluck.matrix.synapse_database:
-    <<: *database
     state: ported
+    sqlite: /mnt/matrixdata/matrix-synapse/matrix_homeserver.db
+    postgresql: {host: /tmp, dbname: synapse, user: synapse}
+    directory: /mnt/matrixdata/matrix-database
 """
 
 RETURN = r"""

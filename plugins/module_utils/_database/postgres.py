@@ -50,10 +50,10 @@ def opened(args: dict) -> t.Iterator[t.Any]:
     try:
         with (
             contextlib.closing(psycopg2.connect(connect_timeout=CONNECT, **args)) as connection,
-            connection,
             connection.cursor() as cursor,
         ):
             yield cursor
+            connection.commit()
     except psycopg2.Error as error:
         raise Sentence(
             f"the database {args['dbname']} of PostgreSQL: {' '.join(str(error).split())}", "postgresql"
