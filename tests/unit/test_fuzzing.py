@@ -285,7 +285,9 @@ GOOD_VALUES = {
     "matrix_tls_directory": ({}, ["/mnt/matrixdata/tls"]),
     "matrix_tls_program": ({}, ["/usr/local/libexec/matrix-tls"]),
     "matrix_acme_webroot": ({}, ["/usr/local/www/acme"]),
-    "matrix_serial": ({}, [1, "5", "50%", "100%", [1, 5, "20%"]]),
+    "matrix_serial": ({}, ["", 1, "5", "50%", "100%", [1, 5, "20%"]]),
+    "matrix_max_fail_percentage": ({}, [0, 20, "100"]),
+    "matrix_canary": ({}, ["", []]),
 }
 GOOD_OPTIONS = {
     **{option: PATHS for option, known in OPTIONS.items() if known.check is storage.plain_path},
