@@ -63,6 +63,8 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._run = None
+        # Whether the play is one of those that are reported.
+        self._ours = False
         self._file = ""
         self._begun = {}
 
@@ -72,7 +74,9 @@ class CallbackModule(CallbackBase):
             self._run = _report.Run(str(marks[0]), check=bool(context.CLIARGS.get("check")))
 
     def v2_playbook_on_play_start(self, play):
-        if self._run is None:
+        checks = any(role.get_name(include_role_fqcn=False).endswith(_CHECK) for role in play.roles)
+        self._ours = self._run is not None and (_MARK in play.vars or checks)
+        if not self._ours:
             return
         manager = play.get_variable_manager()
         hosts = manager._inventory.get_hosts(play.hosts)
@@ -87,7 +91,7 @@ class CallbackModule(CallbackBase):
         self._file = os.path.abspath(os.path.expanduser(str(path))) if path else ""
 
     def _server(self, host):
-        return self._run.servers.get(host.get_name()) if self._run else None
+        return self._run.servers.get(host.get_name()) if self._ours else None
 
     def v2_runner_on_start(self, host, task):
         self._begun[(host.get_name(), task._uuid)] = time.monotonic()
@@ -142,7 +146,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False):
         server, part = self._done(result)
         if server is None:
-            if self._run is not None and part == _CHECK:
+            if self._ours and part == _CHECK:
                 self._run.refused = True
         elif not ignore_errors:
             server.fail(part, result.task.get_name(include_role_fqcn=False).rpartition(" : ")[2], _in_rescue(result.task))
