@@ -149,7 +149,9 @@ class CallbackModule(CallbackBase):
             if self._ours and part == _CHECK:
                 self._run.refused = True
         elif not ignore_errors:
-            server.fail(part, result.task.get_name(include_role_fqcn=False).rpartition(" : ")[2], _in_rescue(result.task))
+            server.fail(
+                part, result.task.get_name(include_role_fqcn=False).rpartition(" : ")[2], _in_rescue(result.task)
+            )
             self._read(server, result)
 
     def v2_runner_on_unreachable(self, result):

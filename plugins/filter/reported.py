@@ -11,8 +11,8 @@ author: potluck.matrix contributors (@potluck)
 version_added: 0.2.0
 description:
   - Returns its input as it is, and enables the callback P(potluck.matrix.report#callback) for this run, as
-    C(callbacks_enabled) of C(ansible.cfg) would. Of a playbook, only what is read before the first play can do that, for
-    example the name of a playbook to import.
+    C(callbacks_enabled) of C(ansible.cfg) would. Of a playbook, only what is read before the first play can do that,
+    for example the name of a playbook to import.
   - A play cannot write the report, since Ansible runs none after one in which every server has failed.
 options:
   _input:

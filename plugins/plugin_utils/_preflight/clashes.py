@@ -72,11 +72,15 @@ def check_rollout(servers: list[Server], neighbours: list[Server], groups: t.Map
     for name in _OF_A_RUN:
         for server in servers:
             if server.known(name) and servers[0].known(name) and server[name] != servers[0][name]:
-                server.report(name, f"differs from the one of {servers[0].host}, and a run has one; give it to all servers")
+                server.report(
+                    name, f"differs from the one of {servers[0].host}, and a run has one; give it to all servers"
+                )
     for server in servers[:1]:
         for name in server["matrix_canary"] or []:
             if not _rollout.named([name], groups, known):
-                server.report("matrix_canary", f'"{name}" is neither a server nor a group of them', f"matrix_canary: [{known[0]}]")
+                server.report(
+                    "matrix_canary", f'"{name}" is neither a server nor a group of them', f"matrix_canary: [{known[0]}]"
+                )
                 break
 
 

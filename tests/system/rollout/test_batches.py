@@ -4,8 +4,8 @@
 
 """Site in batches: canaries, failures that are allowed and those that are not, a dead host, and the report of it.
 
-Of each server only the dataset is set up, and at first the pot: what is looked at is who has a turn, and when. The tests
-build on each other.
+Of each server only the dataset is set up, and at first the pot: what is looked at is who has a turn, and when. The
+tests build on each other.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def test_a_dead_host(lab):
 @pytest.mark.parametrize(
     "variables, sentence",
     [
-        ({"matrix_serial": "few"}, "matrix_serial: \"few\" is neither a number of servers from 1 on nor a percentage"),
+        ({"matrix_serial": "few"}, 'matrix_serial: "few" is neither a number of servers from 1 on nor a percentage'),
         ({"matrix_max_fail_percentage": 101}, "matrix_max_fail_percentage: 101 is not between 0 and 100"),
         ({"matrix_canary": ["nobody"]}, 'matrix_canary: "nobody" is neither a server nor a group of them'),
     ],

@@ -101,7 +101,9 @@ def test_the_place_of_a_failure_is_its_cause(play):
 
 
 def test_check_mode_proves_nothing_and_asks_for_nothing(play):
-    code, _said, told = play([{"name": "Contact", "command": "true"}, {"name": "Look", "debug": {"msg": "x"}}], "--check")
+    code, _said, told = play(
+        [{"name": "Contact", "command": "true"}, {"name": "Look", "debug": {"msg": "x"}}], "--check"
+    )
     assert code == 0
     assert {(each["state"], each["next"]) for each in told.values()} == {("unproven", None)}
 

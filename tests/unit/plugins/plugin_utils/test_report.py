@@ -76,9 +76,15 @@ def test_a_refused_inventory_sends_nobody_anywhere_else():
         ([("py311-matrix-synapse-1.1\n", "py311-matrix-synapse-1.1\n")], ("1.1", "1.1")),
         ([("py311-matrix-synapse-1.1_2\n", "py311-matrix-synapse-1.2,1\n")], ("1.1_2", "1.2,1")),
         # Installed in one task, looked at in another.
-        ([("", "py311-matrix-synapse-1.1\n"), ("py311-matrix-synapse-1.1\n", "py311-matrix-synapse-1.1\n")], (None, "1.1")),
+        (
+            [("", "py311-matrix-synapse-1.1\n"), ("py311-matrix-synapse-1.1\n", "py311-matrix-synapse-1.1\n")],
+            (None, "1.1"),
+        ),
         # What would come, and what is something else.
-        ([("", "py311-matrix-synapse: 1.1 -> 1.2\n"), ("nginx-1.1\n", "py311-matrix-synapse-ldap3-0.3\n")], (None, None)),
+        (
+            [("", "py311-matrix-synapse: 1.1 -> 1.2\n"), ("nginx-1.1\n", "py311-matrix-synapse-ldap3-0.3\n")],
+            (None, None),
+        ),
         ([("", "py311-matrix-synapse-(the repository's version)\n")], (None, None)),
     ],
 )
