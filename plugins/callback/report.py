@@ -62,11 +62,11 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self._run = None
+        self._run: _report.Run | None = None
         # Whether the play is one of those that are reported.
         self._ours = False
         self._file = ""
-        self._begun = {}
+        self._begun: dict[tuple[str, str], float] = {}
 
     def v2_playbook_on_start(self, playbook):
         marks = [play.vars[_MARK] for play in playbook.get_plays() if _MARK in play.vars]
@@ -75,23 +75,24 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play):
         checks = any(role.get_name(include_role_fqcn=False).endswith(_CHECK) for role in play.roles)
-        self._ours = self._run is not None and (_MARK in play.vars or checks)
-        if not self._ours:
+        run = self._run
+        self._ours = run is not None and (_MARK in play.vars or checks)
+        if run is None or not self._ours:
             return
         manager = play.get_variable_manager()
         hosts = manager._inventory.get_hosts(play.hosts)
-        self._run.join(host.get_name() for host in hosts)
+        run.join(host.get_name() for host in hosts)
         if not hosts:
             return
         variables = manager.get_vars(play=play, host=hosts[0])
         templar = Templar(loader=play.get_loader(), variables=variables)
         named = templar.template(variables.get("matrix_hosts", ""))
-        self._run.hosts = named if isinstance(named, str) and named != "matrix" else ""
+        run.hosts = named if isinstance(named, str) and named != "matrix" else ""
         path = templar.template(variables.get("matrix_report_file", ""))
         self._file = os.path.abspath(os.path.expanduser(str(path))) if path else ""
 
     def _server(self, host):
-        return self._run.servers.get(host.get_name()) if self._ours else None
+        return self._run.servers.get(host.get_name()) if self._run and self._ours else None
 
     def v2_runner_on_start(self, host, task):
         self._begun[(host.get_name(), task._uuid)] = time.monotonic()
@@ -146,7 +147,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False):
         server, part = self._done(result)
         if server is None:
-            if self._ours and part == _CHECK:
+            if self._run and self._ours and part == _CHECK:
                 self._run.refused = True
         elif not ignore_errors:
             server.fail(
