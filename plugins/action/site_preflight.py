@@ -235,6 +235,7 @@ class ActionModule(InventoryAction):
                 ports={host: self._ports(raw[host]) for host in hosts},
                 resolve=self._resolve,
                 hash_password=_hash_password,
+                groups={str(name): [str(host) for host in found] for name, found in task_vars["groups"].items()},
             )
         result.update(
             changed=False,

@@ -293,7 +293,9 @@ GOOD_VALUES = {
         [{}, {"work_mem": "6MB"}, {"max_connections": 80, "jit": True}, {"auto_explain.log_min_duration": 0.5}],
     ),
     "matrix_postgresql_socket_directory": ({}, ["/var/run/postgresql"]),
-    "matrix_serial": ({}, [1, "5", "50%", "100%", [1, 5, "20%"]]),
+    "matrix_serial": ({}, ["", 1, "5", "50%", "100%", [1, 5, "20%"]]),
+    "matrix_max_fail_percentage": ({}, [0, 20, "100"]),
+    "matrix_canary": ({}, ["", []]),
 }
 GOOD_OPTIONS = {
     **{option: PATHS for option, known in OPTIONS.items() if known.check is storage.plain_path},

@@ -875,7 +875,27 @@ TABLE = {
     "matrix_tls_directory": ({}, BAD_PATHS),
     "matrix_tls_program": ({}, BAD_PATHS),
     "matrix_acme_webroot": ({}, BAD_PATHS),
-    "matrix_serial": ({}, [(bad, "") for bad in (0, "0", -1, "", "0%", "101%", "all", True, 1.5, [], [0], None)]),
+    "matrix_serial": ({}, [(bad, "") for bad in (0, "0", -1, "0%", "101%", "all", True, 1.5, [], [0], None)]),
+    "matrix_max_fail_percentage": (
+        {},
+        [(bad, "") for bad in (-1, 101, "20%", "", "few", True, 1.5, [20], None)],
+    ),
+    "matrix_canary": (
+        {},
+        [
+            (["nobody"], "neither a server nor a group"),
+            ("nobody", "neither a server nor a group"),
+            *((bad, "") for bad in (1, True, None, {"a": 1}, [1], [["a"]], ["a", "a"], "a\nb")),
+        ],
+    ),
+    "matrix_report_file": (
+        {},
+        [
+            ("/nowhere/at/all/report.json", "a directory that the controller does not have"),
+            ("/tmp", "is a directory"),
+            *((bad, "") for bad in (1, True, None, ["a"], "a\nb")),
+        ],
+    ),
     "matrix_consul_acl_token": ({}, BAD_SECRETS),
     "matrix_consul_ca_file": ({}, BAD_CA_FILES),
     "matrix_consul_certificate_file": (

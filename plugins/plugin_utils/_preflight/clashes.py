@@ -8,7 +8,11 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.plugin_utils import _rollout
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
+
+# What says something of the run, not of a server.
+_OF_A_RUN = ("matrix_serial", "matrix_max_fail_percentage", "matrix_canary", "matrix_report_file")
 
 
 def check_ports(server: Server) -> None:
@@ -60,6 +64,24 @@ def check_servers(servers: list[Server], neighbours: list[Server]) -> None:
                     '"%s" differs from "%s", which %s has on the same host; pot knows one external interface per host'
                 )
                 server.report("matrix_pot_extif", problem % (nic, other["matrix_pot_extif"], other.host))
+
+
+def check_rollout(servers: list[Server], neighbours: list[Server], groups: t.Mapping[str, t.Sequence[str]]) -> None:
+    """Report what a run cannot go by: another value for each server where it has one, canaries that are nobody."""
+    known = [server.host for server in neighbours + servers]
+    for name in _OF_A_RUN:
+        for server in servers:
+            if server.known(name) and servers[0].known(name) and server[name] != servers[0][name]:
+                server.report(
+                    name, f"differs from the one of {servers[0].host}, and a run has one; give it to all servers"
+                )
+    for server in servers[:1]:
+        for name in server["matrix_canary"] or []:
+            if not _rollout.named([name], groups, known):
+                server.report(
+                    "matrix_canary", f'"{name}" is neither a server nor a group of them', f"matrix_canary: [{known[0]}]"
+                )
+                break
 
 
 def _nested(server: Server, seen: dict[tuple, Server], neighbours: list[Server]) -> None:

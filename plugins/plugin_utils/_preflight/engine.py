@@ -27,6 +27,7 @@ def problems(
     resolve: t.Callable[[str], str] = os.path.abspath,
     now: datetime.datetime | None = None,
     hash_password: t.Callable[[], t.Any] = lambda: None,
+    groups: t.Mapping[str, t.Sequence[str]] | None = None,
 ) -> list[Problem]:
     """All problems of all servers, server by server in the given order.
 
@@ -34,7 +35,8 @@ def problems(
     neighbours: servers that are not part of this run, looked at for clashes only. roles: whose options are checked too;
     own: names of variables that are the user's own though they look like ours; defaults: for each server the defaults
     of its variables; ports: and the ports that the plates of its parts state; resolve: makes the path of a file on the
-    controller absolute; hash_password: makes a bcrypt hash, or raises anything when this controller cannot.
+    controller absolute; hash_password: makes a bcrypt hash, or raises anything when this controller cannot; groups: the
+    hosts of each group of the inventory.
     """
     now = now or datetime.datetime.now(datetime.timezone.utc)
     roles = list(roles)
@@ -53,7 +55,9 @@ def problems(
         options.check_options(server, roles)
         options.check_names(server, names, roles, set(own))
     others = {host: variables for host, variables in (neighbours or {}).items() if host not in server_vars}
-    clashes.check_servers(servers, [Server(host, variables, defaults.get(host)) for host, variables in others.items()])
+    strangers = [Server(host, variables, defaults.get(host)) for host, variables in others.items()]
+    clashes.check_servers(servers, strangers)
+    clashes.check_rollout(servers, strangers, groups or {})
     return [problem for server in servers for problem in server.problems]
 
 

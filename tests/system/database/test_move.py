@@ -46,7 +46,7 @@ def test_a_synapse_that_does_not_come_up_goes_on_with_sqlite(moving, conversatio
     # Nobody starts within a second.
     done = moving.play(**POSTGRESQL, synapse_health_timeout=1)
     assert done.code != 0 and "Synapse runs on SQLite, as before." in done.words, done
-    assert "database" not in files(moving) and phase(moving) == "porting"
+    assert "database" not in files(moving) and phase(moving) == "porting", done
     moving.wait()
     conversation.say("in SQLite again")
     conversation.all_there()

@@ -127,7 +127,7 @@ def test_defect_10_open_registration_that_keeps_synapse_from_starting(site):
     """REGISTRATIONENABLE=true without a verification setting: Synapse refuses to start."""
     done = site.ansible("site", matrix_registration_enable=True)
     assert done.code != 0 and "matrix_registration_verification" in done.words
-    assert "PLAY [Prepare the hosts" not in done.output
+    assert "PLAY [Set the homeservers up" not in done.output
 
 
 AWKWARD = "a&b\\c\"d'e#f: {g}%h"

@@ -114,8 +114,15 @@ def test_three_servers_in_one_run(three):
     assert len(keys) == 3
 
 
-def test_second_run_changes_nothing(three):
-    three.succeed(changed=0)
+def test_second_run_changes_nothing_and_tells_it(three):
+    path = three.place / "report.json"
+    three.succeed("-e", f"matrix_report_file={path}", changed=0)
+    report = json.loads(path.read_text(encoding="utf-8"))
+    assert report["state"] == "healthy"
+    assert [each["server"] for each in report["servers"]] == list(SERVERS)
+    for each in report["servers"]:
+        assert each["changed"] == [] and each["next"] is None
+        assert re.match("1[.]", each["version_before"]) and each["version_after"] == each["version_before"]
 
 
 def test_a_server_moves_to_the_other_machine(three):

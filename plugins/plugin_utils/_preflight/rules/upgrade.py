@@ -1,14 +1,15 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the packages of several servers are upgraded."""
+"""In which order several servers have their turn, and how they are upgraded."""
 
 from __future__ import annotations
 
-import re
+import os
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils import _rollout
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -16,22 +17,37 @@ if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
 
 
-def _servers_at_a_time(value) -> str:
-    """A number of servers or a percentage of them; Ansible takes 0 for all of them."""
-    if isinstance(value, (list, tuple)):
-        # Ansible takes a list of steps too.
-        if not value:
-            raise ValueError("has no item")
-        return [_servers_at_a_time(item) for item in value][-1]
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise ValueError(f"is {names.kind(value)} where a number of servers is expected")
-    if not re.fullmatch(r"[1-9][0-9]{0,5}|([1-9][0-9]?|100)%", str(value)):
-        raise ValueError("is neither a number of servers from 1 on nor a percentage")
-    return str(value)
+def _servers_at_a_time(value):
+    """A number of servers, a percentage of them, or a list of both; Ansible takes 0 for all of them."""
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(item, bool) or not isinstance(item, (int, str)):
+            raise ValueError(f"is {names.kind(item)} where a number of servers is expected")
+    _rollout.steps(value)
+    return value
+
+
+def _servers(value) -> list[str]:
+    """Names of servers and groups, as a list or a text with commas."""
+    return values.list_of(values.line)(_rollout.words(value) if isinstance(value, str) else value)
+
+
+def _written(value) -> str:
+    """A file on the controller that can be written."""
+    path = os.path.abspath(os.path.expanduser(values.line(value)))
+    if os.path.isdir(path):
+        raise ValueError("is a directory")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise ValueError("is in a directory that the controller does not have")
+    if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+        raise ValueError("is in a directory that you may not write to")
+    return path
 
 
 VARIABLES = {
-    "matrix_serial": Variable(_servers_at_a_time, "1", empty=False),
+    "matrix_serial": Variable(_servers_at_a_time, "2"),
+    "matrix_max_fail_percentage": Variable(values.whole_number(0, 100), "20", empty=False),
+    "matrix_canary": Variable(_servers, "[matrix1]"),
+    "matrix_report_file": Variable(_written, "report.json"),
     "matrix_snapshot": Variable(
         values.word("[A-Za-z0-9][A-Za-z0-9_.:-]*", "is not the name of a snapshot", 200), "upgrade-20260101T000000Z"
     ),
