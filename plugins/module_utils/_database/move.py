@@ -32,6 +32,22 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.database import KEPT
 
 
+def put_away(path: str, keep: bool) -> None:
+    """Rename SQLite's file, with all that SQLite has beside it, or remove it and what was kept earlier."""
+    parent, name = os.path.split(path)
+    with no_links.directory(parent) as here:
+        for suffix in (*sqlite.BESIDE, ""):
+            with contextlib.suppress(FileNotFoundError):
+                if keep:
+                    os.rename(name + suffix, name + KEPT + suffix, src_dir_fd=here, dst_dir_fd=here)
+                else:
+                    os.unlink(name + suffix, dir_fd=here)
+            if not keep:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name + KEPT + suffix, dir_fd=here)
+        os.fsync(here)
+
+
 class Move:
     """One run of the module; C(state) is what the marker says at last, C(progress) how far it came, C(updates) what
     Synapse still has to run on PostgreSQL, C(anew) the tables that did not go on from an earlier copy, or None.
@@ -72,7 +88,11 @@ class Move:
             return found
         if found["id"] != self.state.id or not self.state.id:
             whose = f"the homeserver {found['owner']}" if found["owner"] else "something else"
-            raise Sentence(f"the database {name} of PostgreSQL holds tables of {whose}; name an empty one", "foreign")
+            raise Sentence(
+                f"the database {name} of PostgreSQL holds tables of {whose}; name an empty one, or drop it if nobody "
+                "needs what is in it",
+                "foreign",
+            )
         if self.state.done and self.account.run(postgres.positions, self.args) != self.state.positions:
             raise Sentence(
                 f"Synapse has gone on with {self.path} and with the database {name} after they were the same; to keep "
@@ -185,7 +205,7 @@ class Move:
             return True
         if self.state.phase != marker.SWITCHED:
             self._become(phase=marker.SWITCHED)
-        self._put_away()
+        put_away(self.path, self.params["keep"])
         return True
 
     def abandoned(self) -> bool:
@@ -275,17 +295,3 @@ class Move:
             self.updates = self.filling.prove(known)
         finally:
             self.state = dataclasses.replace(self.state, tables=self.filling.tables, sequences=self.filling.sequences)
-
-    def _put_away(self) -> None:
-        parent, name = os.path.split(self.path)
-        with no_links.directory(parent) as here:
-            for suffix in (*sqlite.BESIDE, ""):
-                with contextlib.suppress(FileNotFoundError):
-                    if self.params["keep"]:
-                        os.rename(name + suffix, name + KEPT + suffix, src_dir_fd=here, dst_dir_fd=here)
-                    else:
-                        os.unlink(name + suffix, dir_fd=here)
-                if not self.params["keep"]:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(name + KEPT + suffix, dir_fd=here)
-            os.fsync(here)

@@ -173,6 +173,15 @@ EXEMPT = {
     "matrix_consul_key_file": "needs servers with TLS: tests/system/site/test_bridge.py",
     "matrix_ldap_active_directory": "needs another directory: tests/unit/roles/test_ldap_config.py",
     "matrix_ldap_default_domain": "goes with matrix_ldap_active_directory: tests/unit/roles/test_ldap_config.py",
+    "matrix_database": (
+        "needs another deployment: tests/system/database/test_database.py, tests/system/database/test_move.py"
+    ),
+    "matrix_sqlite_keep": "goes with matrix_database: tests/system/database/test_move.py",
+    "matrix_postgresql_version": (
+        "there are packages for one version only; its values: tests/unit/test_preflight_table.py"
+    ),
+    "matrix_postgresql_settings": "goes with matrix_database: tests/system/database/test_database.py",
+    "matrix_postgresql_socket_directory": "another directory: tests/unit/test_preflight_table.py",
     "matrix_python": "the interpreter of matrix_python_version: tests/unit/test_preflight_table.py",
     "matrix_synapse_data_directory": "another server's data: tests/unit/test_preflight_options.py",
     "matrix_synapse_socket": "another socket: tests/unit/test_preflight_options.py",
