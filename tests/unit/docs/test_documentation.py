@@ -311,6 +311,7 @@ PLAIN = {
     "rm",
     "sed",
     "service",
+    "tail",
     "umask",
     "vi",
     "zfs",
