@@ -7,7 +7,7 @@ PYTHON = $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo demo-stop test lint venv system double-packages clean
+.PHONY: demo demo-stop test bench lint venv system double-packages clean
 
 demo: venv double-packages
 	tests/tools/demo start
@@ -18,6 +18,10 @@ demo-stop:
 
 test: venv double-packages
 	tests/run all
+
+# What runs and databases cost, into docs/performance.md; BENCH takes options.
+bench: venv double-packages
+	tests/tools/apart $(CURDIR)/.cache/bench $(VENV)/bin/python tests/bench/bench.py $(BENCH); code=$$?; rm -rf .cache/bench; exit $$code
 
 lint: venv
 	tests/run lint

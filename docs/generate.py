@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a page for each role from its argument_specs, which stay the one source of option documentation, and one of
-all variables.
+"""Writes a page and a README for each role from its argument_specs, which stay the one source of option documentation,
+and one of all variables.
 
 Run as ``python docs/generate.py``; a test fails when a page is not what this writes.
 """
@@ -74,6 +74,21 @@ def page(role):
     return "\n".join(lines).rstrip() + "\n"
 
 
+def summary(role):
+    """Return the Markdown that a role has beside it, for whoever looks at its directory."""
+    (spec, *_others) = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"].values()
+    page = "variables.md" if role == VOCABULARY else f"roles/{role.name}.md"
+    lines = [
+        f"<!-- Written by docs/generate.py from roles/{role.name}/meta/argument_specs.yml -->",
+        f"# Role `potluck.matrix.{role.name}`",
+        "",
+        f"**{spec['short_description']}.**",
+    ]
+    for text in paragraphs(spec["description"]):
+        lines += ["", text]
+    return "\n".join([*lines, "", f"[All options](../../docs/{page})"]) + "\n"
+
+
 def roles():
     return sorted(role for role in (TOP / "roles").iterdir() if role.is_dir() and role != VOCABULARY)
 
@@ -129,6 +144,7 @@ def pages():
     return {
         TOP / "docs/variables.md": variable_page(),
         **{TOP / "docs/roles" / (role.name + ".md"): page(role) for role in roles()},
+        **{role / "README.md": summary(role) for role in [*roles(), VOCABULARY]},
     }
 
 

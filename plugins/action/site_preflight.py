@@ -20,6 +20,7 @@ from ansible_collections.potluck.matrix.plugins.plugin_utils import _parts, _pre
 from ansible_collections.potluck.matrix.plugins.plugin_utils._core import refuse_old_core
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import numbers as _numbers
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import vocabulary
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.options import settable
 from ansible_collections.potluck.matrix.plugins.plugin_utils._reasons import known_reason
 from jinja2 import Environment, Undefined, nodes
 
@@ -113,8 +114,8 @@ class InventoryAction(ActionBase):
             if role.name == _VOCABULARY:
                 continue
             entry_points = (self._load(path) or {}).get("argument_specs") or {}
-            options = dict((entry_points.get("main") or {}).get("options") or {})
             defaults = self._load(role / "defaults/main.yml") or {}
+            options = settable(entry_points, defaults)
             sources = {str(name): self._sources(defaults.get(name), {**self._defaults, **defaults}) for name in options}
             found[role.name] = {
                 "options": {str(name): _spec(spec) for name, spec in options.items()},
@@ -174,7 +175,8 @@ class InventoryAction(ActionBase):
             path = self._find_needle("files", path)
         except AnsibleError:
             return self._loader.path_dwim(path)
-        if os.path.isdir(path):
+        # Not opened: a pipe would be waited for.
+        if not os.path.isfile(path):
             return path
         try:
             real = self._loader.get_real_file(path)

@@ -11,24 +11,31 @@ short_description: One table at the end for all servers
 author: potluck.matrix contributors (@potluck)
 version_added: 0.2.0
 description:
-  - Ends a run of C(site) and C(upgrade) with a table of all servers, and writes the same as JSON where the variable
-    C(matrix_report_file) says. It tells of each server its state, the version of Synapse before and after, what has
-    changed, the seconds spent on it, warnings, and the next step.
-  - Both playbooks enable it. Other playbooks it leaves alone.
+  - Ends a run of C(site), C(upgrade), C(patch) and C(rollback) with a table of all servers, and writes the same as JSON
+    where the variable C(matrix_report_file) says. It tells of each server its address, its state, the version of
+    Synapse before and after, the end of the certificate, what has changed, the seconds spent on it, warnings, and the
+    next step.
+  - These playbooks enable it. Other playbooks it leaves alone, and so it does C(rollback) that only lists snapshots.
 """
 
+import gc
 import os
 import time
 
 from ansible import context
 from ansible.playbook.block import Block
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
-from ansible_collections.potluck.matrix.plugins.plugin_utils import _report
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import network
+from ansible_collections.potluck.matrix.plugins.plugin_utils import _parts, _report
 
 # In the variables of a play whose servers are reported: the playbook's name.
 _MARK = "__report_playbook"
 _COLLECTION = "potluck.matrix."
+# The playbook that does nothing unless it is told to which snapshot.
+_BACK = "rollback"
+_PARTS = frozenset(path.name for path in _parts.ROLES.iterdir())
 # The check of the inventory concerns no server alone.
 _CHECK = "preflight"
 # Actions by which Ansible finds its way through tasks, and which do nothing to a server.
@@ -52,6 +59,17 @@ def _in_rescue(task) -> bool:
     return False
 
 
+def _address(play, manager, host) -> str | None:
+    """The URL that clients of a server use; None when its inventory does not say, which others tell."""
+    variables = manager.get_vars(play=play, host=host)
+    templar = Templar(loader=play.get_loader(), variables=variables)
+    try:
+        given = templar.template(variables.get("synapse_public_baseurl", ""))
+        return network.url("http", "https")(given or f"https://{templar.template(variables['matrix_domain'])}/")
+    except Exception:  # whatever a template of the inventory raises
+        return None
+
+
 class CallbackModule(CallbackBase):
     """Collects what happens to each server, and tells it at the end."""
 
@@ -72,6 +90,18 @@ class CallbackModule(CallbackBase):
         marks = [play.vars[_MARK] for play in playbook.get_plays() if _MARK in play.vars]
         if marks:
             self._run = _report.Run(str(marks[0]), check=bool(context.CLIARGS.get("check")))
+            self._load_ahead(playbook.get_loader())
+
+    @staticmethod
+    def _load_ahead(loader):
+        """Load what every task would load anew in the process of its own, here in the one that all of these come from,
+        and spare those the search for garbage in what they have from it: together a quarter of what a run computes.
+        """
+        connection_loader.get("potluck.matrix.pot", class_only=True)
+        for path in _parts.ROLES.glob("*/meta/part.yml"):
+            loader.load_from_file(str(path), unsafe=True, trusted_as_template=True)
+        gc.freeze()
+        gc.set_threshold(50_000)
 
     def v2_playbook_on_play_start(self, play):
         checks = any(role.get_name(include_role_fqcn=False).endswith(_CHECK) for role in play.roles)
@@ -84,10 +114,18 @@ class CallbackModule(CallbackBase):
         run.join(host.get_name() for host in hosts)
         if not hosts:
             return
+        for host in hosts:
+            server = run.servers[host.get_name()]
+            server.address = server.address or _address(play, manager, host)
         variables = manager.get_vars(play=play, host=hosts[0])
         templar = Templar(loader=play.get_loader(), variables=variables)
         named = templar.template(variables.get("matrix_hosts", ""))
         run.hosts = named if isinstance(named, str) and named != "matrix" else ""
+        run.snapshot = str(templar.template(variables.get("matrix_snapshot", ""))) if run.playbook == _BACK else ""
+        if run.playbook == _BACK and not run.snapshot:
+            # Nothing becomes of anybody.
+            self._run = None
+            return
         path = templar.template(variables.get("matrix_report_file", ""))
         self._file = os.path.abspath(os.path.expanduser(str(path))) if path else ""
 
@@ -115,6 +153,15 @@ class CallbackModule(CallbackBase):
             self._count(server, begun)
         return server, part
 
+    @staticmethod
+    def _parts(result):
+        """What a result of the module pkg tells of each part; nothing for others, and nothing that is no part: a pot
+        can say what it likes.
+        """
+        found = result.result.get("parts") if result.task.action == _COLLECTION + "pkg" else None
+        known = found if isinstance(found, dict) else {}
+        return {name: told for name, told in known.items() if name in _PARTS and isinstance(told, dict)}
+
     def _read(self, server, result):
         """What a result tells of versions and warnings."""
         action, told = result.task.action, result.result
@@ -122,21 +169,25 @@ class CallbackModule(CallbackBase):
             return
         for warning in told.get("warnings") or []:
             server.warn(str(warning))
+        if action == _COLLECTION + "synapse_written_info" and "schema" in told:
+            server.count({name: told.get(name) for name in _report.WRITTEN})
         shown = told.get("diff")
-        if action == _COLLECTION + "pkg" and isinstance(shown, dict):
-            server.packages(str(shown.get("before", "")), str(shown.get("after", "")))
+        if action == _COLLECTION + "pkg":
+            for diff in [part.get("diff") for part in self._parts(result).values()] or [shown]:
+                if isinstance(diff, dict):
+                    server.packages(str(diff.get("before", "")), str(diff.get("after", "")))
 
     def v2_runner_on_ok(self, result):
         server, part = self._done(result)
         if server is None:
             return
         if result.result.get("changed"):
-            server.change(part)
+            # One installation for several parts is a change of each that got something.
+            for changed in [name for name, told in self._parts(result).items() if told.get("changed")] or [part]:
+                server.change(changed)
         self._read(server, result)
         if (part, result.task.name) == _report.PROOF:
-            server.proven = True
-            for warning in str(result.result.get("msg", "")).split("; warning: ")[1:]:
-                server.warn(warning)
+            server.prove(str(result.result.get("msg", "")))
 
     def v2_runner_on_skipped(self, result):
         begun = self._begun.pop((result.host.get_name(), result.task._uuid), None)
@@ -149,6 +200,8 @@ class CallbackModule(CallbackBase):
         if server is None:
             if self._run and self._ours and part == _CHECK:
                 self._run.refused = True
+        elif (part, result.task.name) == _report.UNDONE:
+            server.undone = True
         elif not ignore_errors:
             server.fail(
                 part, result.task.get_name(include_role_fqcn=False).rpartition(" : ")[2], _in_rescue(result.task)
@@ -156,7 +209,9 @@ class CallbackModule(CallbackBase):
             self._read(server, result)
 
     def v2_runner_on_unreachable(self, result):
-        self._done(result)
+        server, part = self._done(result)
+        if server is not None:
+            server.lost_at = (part, result.task.get_name(include_role_fqcn=False).rpartition(" : ")[2])
 
     def v2_playbook_on_stats(self, stats):
         if self._run is None or not self._run.servers:

@@ -19,6 +19,8 @@ description:
     environment.
   - On the host a command runs as C(jexec -l POT /bin/sh -c ...). The login user's shell there may be C(sh), C(csh) or
     C(tcsh).
+  - C(become) with root as C(become_user) makes the login user root on the host, where that right is needed to enter
+    the pot. Nobody needs to become root in the pot, so the pot needs neither C(doas) nor C(sudo).
   - Files travel through the standard input and output of a command inside the pot. The host never opens a path below
     the pot's root, so a link that somebody plants in the pot leads nowhere but to the pot's own files.
 options:
@@ -40,9 +42,9 @@ options:
       - name: ansible_pot_host_connection
   pot_privilege_command:
     description:
-      - How the login user on the host gets the right to run C(jexec). V(none) is for root.
+      - How the login user on the host gets the right to run C(jexec) in a task without C(become), or with a
+        C(become_user) other than root. V(none) is for root.
       - V(doas) and V(sudo) are run with C(-n), so they must not need a password.
-      - This is not C(become). C(become) happens inside the pot.
     type: str
     default: none
     choices: [none, doas, sudo]
@@ -81,11 +83,11 @@ notes:
     over a connection of its own, unless C(ServerAliveInterval) is set in its arguments or is more than 0 in
     C(ssh_config).
   - A command or module may print 16 MiB, more is an error; standard error is cut after 1 MiB. Only a C(become) with a
-    password has no limits.
+    password to somebody other than root has no limits.
   - The pot must be running and needs Python; role P(potluck.matrix.pot_jail#role) provides both. M(ansible.builtin.raw)
     works without Python.
-  - The user inside the pot is root, whatever C(ansible_user) says. That one is for the host. Use C(become) to run a
-    task as somebody else.
+  - The user inside the pot is root, whatever C(ansible_user) says. That one is for the host. Use C(become) with a
+    C(become_user) to run a task as somebody else; that happens inside the pot, by a program of the pot's.
   - C(ansible_shell_type) is not used inside the pot. Its shell is always C(/bin/sh).
   - A pot that is stopped or does not exist makes the inventory host unreachable, as does a host that cannot be reached.
   - Set the connection with the play keyword C(connection) where tasks use C(delegate_to) to the controller. A variable
@@ -106,12 +108,20 @@ matrix:
       ansible_connection: potluck.matrix.pot
       ansible_host: machine1.example.net
       ansible_pot_name: chat-example-org
-    # The login user is not root: doas lets it run /usr/sbin/jexec.
+    # The login user becomes root on the host by doas.
     talk.example.com:
       ansible_connection: potluck.matrix.pot
       ansible_host: machine1.example.net
       ansible_user: admin
+      ansible_become: true
+      ansible_become_method: potluck.matrix.doas
       ansible_pot_name: talk-example-com
+    # The login user may run nothing as root but /usr/sbin/jexec.
+    test.example.net:
+      ansible_connection: potluck.matrix.pot
+      ansible_host: machine1.example.net
+      ansible_user: guest
+      ansible_pot_name: test-example-net
       ansible_pot_privilege_command: doas
 """
 
@@ -126,9 +136,11 @@ from ansible.plugins.loader import connection_loader, get_shell_plugin
 from ansible.utils.display import Display
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import entering as enter
 from ansible_collections.potluck.matrix.plugins.plugin_utils._pot import transfer
+from ansible_collections.potluck.matrix.plugins.plugin_utils._pot.become import Become
 from ansible_collections.potluck.matrix.plugins.plugin_utils._pot.result import (
     FACTS,
     clean_result,
+    ended_by,
     holds_result,
     visible,
     visible_bytes,
@@ -185,8 +197,7 @@ class Connection(ConnectionBase):
 
     def _resolve_option_variables(self, variables, templar):
         # Ansible asks a plugin only for the variables of its own options, and asks anew for each item of a loop, where
-        # the
-        # host may be another one: this is the place where the outer plugin gets to name its own.
+        # the host may be another one: this is the place where the outer plugin gets to name its own.
         own = super()._resolve_option_variables(variables, templar)
         self._load_outer(
             C.config.get_config_value(
@@ -215,8 +226,7 @@ class Connection(ConnectionBase):
         if getattr(self._outer, "_is_tty_requested", bool)():
             raise AnsibleError(
                 "ssh is told to allocate a terminal (-t or RequestTTY in its arguments), which would change the data "
-                "that "
-                "passes in and out of a pot: remove it for this host"
+                "that passes in and out of a pot: remove it for this host"
             )
         return self._outer
 
@@ -249,16 +259,29 @@ class Connection(ConnectionBase):
         except KeyError:
             return self._play_context.remote_addr
 
-    def _become_asks(self):
-        """True when become inside the pot will be given a password, the only case where the outer plugin must watch the
-        output.
+    def set_become_plugin(self, plugin):
+        """Ansible asks for root or for another user before it sets the options that tell which."""
+        super().set_become_plugin(None if plugin is None else Become(plugin))
+
+    @property
+    def _becomes_root(self):
+        """Whether the task becomes root, on the host."""
+        return self.become is not None and self.become.on_host
+
+    def _on_host(self, line, in_data=None, watch=False):
+        """Run a command line on the host, as root if the task becomes root: what the outer plugin returns.
+
+        watch: whether a become inside the pot is going to ask for a password.
         """
+        outer = self.ready()
+        become: t.Any = self.become.plugin if self._becomes_root or watch else None
+        if self._becomes_root:
+            line = become.build_become_command(line, self._shell)
+        outer.set_become_plugin(become)
         try:
-            return self.become is not None and bool(
-                self.become.get_option("become_pass", playcontext=self._play_context)
-            )
-        except KeyError:
-            return False
+            return outer.exec_command(line, in_data=in_data, sudoable=become is not None)
+        finally:
+            outer.set_become_plugin(None)
 
     def run(self, command, in_data=None, sudoable=False, stdin_path=None, output_limit=OUTPUT_LIMIT):
         """Run a command in the pot as root: (exit code, stdout as it is, stderr without control characters).
@@ -266,21 +289,19 @@ class Connection(ConnectionBase):
         AnsibleConnectionFailure when the pot was not entered, AnsibleError when it says more than C(output_limit)
         bytes. C(stdin_path) is a file on the host, not in the pot.
         """
-        outer = self.ready()
-        pot, privilege = self.pot, self.get_option("pot_privilege_command")
+        pot, privilege = self.pot, self._privilege
         marker = "entered-pot-" + secrets.token_hex(8)
         # The become command is part of the command and runs in the pot. An outer plugin that knows of it waits for a
-        # prompt or
-        # a message of success before it sends any data, and misses why the pot was not entered.
-        watch = sudoable and self._become_asks()
+        # prompt or a message of success before it sends any data, and misses why the pot was not entered: it knows only
+        # of one that asks, and of one that happens before the pot is entered.
+        watch = sudoable and not self._becomes_root and self.become is not None and self.become.asks
         # A prompt must pass at once, which a limit would not let it.
         line = enter.enter_command(pot, command, marker, privilege, None if watch else (output_limit + 1, ERROR_LIMIT))
         if stdin_path:
             line += " < " + enter.quote(stdin_path)
         display.vvv(f"ENTER POT {pot} THROUGH {self._outer_name}: {to_text(command)}", host=self.host)
-        outer.set_become_plugin(self.become if watch else None)
         try:
-            rc, stdout, stderr = outer.exec_command(line, in_data=in_data, sudoable=watch)
+            rc, stdout, stderr = self._on_host(line, in_data, watch)
         except AnsibleConnectionFailure as exc:
             # ssh takes the exit code 255 for its own, and a command in the pot may end with it: then these are the
             # pot's words.
@@ -290,16 +311,16 @@ class Connection(ConnectionBase):
         except AnsibleError as exc:
             if watch and enter.missing_jail(to_text(exc), pot):
                 raise AnsibleConnectionFailure(self._why_not_running(pot, privilege)) from exc
+            if self._becomes_root:
+                raise AnsibleConnectionFailure(self._why_not_entered(to_text(exc))) from None
             raise
-        finally:
-            outer.set_become_plugin(None)
         entered, stdout, stderr = enter.strip_marker(marker, stdout, stderr)
         stderr = visible_bytes(stderr)
         if rc != 0 and not entered:
             said = to_text(stderr + b"\n" + visible_bytes(stdout))
             if enter.missing_jail(said, pot):
                 raise AnsibleConnectionFailure(self._why_not_running(pot, privilege))
-            raise AnsibleConnectionFailure(enter.explain_failure(said, pot, self.host, privilege))
+            raise AnsibleConnectionFailure(self._why_not_entered(said))
         if len(stdout) > output_limit:
             raise AnsibleError(
                 'pot "%s" on host "%s" sent more than the %d bytes that are taken at a time'
@@ -307,9 +328,21 @@ class Connection(ConnectionBase):
             )
         return rc, stdout, stderr
 
+    @property
+    def _privilege(self):
+        """The command that gives the right to enter the pot, if become does not."""
+        return "none" if self._becomes_root else self.get_option("pot_privilege_command")
+
+    def _why_not_entered(self, said):
+        command = self.become.command if self._becomes_root else ""
+        return enter.explain_failure(visible(said), self.pot, self.host, self._privilege, command)
+
     def _why_not_running(self, pot, privilege):
-        dummy, stdout, dummy = self._outer.exec_command(enter.probe_command(pot, privilege), sudoable=False)
-        return enter.explain_state(to_text(stdout).strip(), pot, self.host)
+        return enter.explain_state(self._state(pot, privilege), pot, self.host)
+
+    def _state(self, pot, privilege):
+        dummy, stdout, dummy = self._on_host(enter.probe_command(pot, privilege))
+        return to_text(stdout).strip()
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         """Runs as root with /bin/sh in the pot; what it prints comes back without what a terminal or Ansible would act
@@ -323,8 +356,7 @@ class Connection(ConnectionBase):
         if enter.looks_for_python(cmd):
             raise AnsibleError(
                 f'a pot is not asked which Python it has: set ansible_python_interpreter for pot "{self.pot}" on host '
-                f'"{self.host}", for example to '
-                "/usr/local/bin/python3.11"
+                f'"{self.host}", for example to /usr/local/bin/python3.11'
             )
         rc, stdout, stderr = self.run(to_text(cmd, errors="surrogateescape"), in_data, sudoable)
         # A task may well look for a Python with raw.
@@ -334,13 +366,18 @@ class Connection(ConnectionBase):
             if python and rc in (1, 127):
                 raise AnsibleError(
                     f'no Python in pot "{self.pot}" on host "{self.host}": {python} was not found there. Install it '
-                    "with role potluck.matrix.pot_jail (package "
-                    "python311) or point ansible_python_interpreter to the one there is"
+                    "with role potluck.matrix.pot_jail (package python311) or point ansible_python_interpreter to the "
+                    "one there is"
                 )
         # A module of another kind (a program, an old script) has a name of its own; it is told from other files that
         # are run by what it prints.
         if not is_module and not (ANSIBLE_DIRECTORY in cmd and holds_result(stdout)):
             return rc, visible_bytes(stdout), stderr
+        if ended_by(rc) and not holds_result(stdout):
+            # Stopped while the module ran in it, perhaps.
+            state = self._state(self.pot, self._privilege)
+            if state != "running":
+                raise AnsibleConnectionFailure(enter.explain_state(state, self.pot, self.host))
         stdout, has_facts = clean_result(stdout, stderr, rc)
         if has_facts:
             display.warning(
@@ -348,8 +385,6 @@ class Connection(ConnectionBase):
                 "comes from a pot."
             )
         return rc, stdout, stderr
-
-    # Files
 
     def put_file(self, in_path, out_path):
         """Copy a file of the controller into the pot, mode 0600; the target appears complete or not at all."""
@@ -365,8 +400,6 @@ class Connection(ConnectionBase):
         super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {to_text(in_path)} FROM POT TO {to_text(out_path)}", host=self._play_context.remote_addr)
         transfer.fetch(self, in_path, out_path, self.get_option("pot_fetch_limit"))
-
-    # Life
 
     def reset(self):
         self.ready().reset()

@@ -19,6 +19,10 @@ attributes:
     description: Returns what has changed, or in C(check_mode) would change, when in diff mode.
   idempotent:
     description: A second run with the same options, outside of C(check_mode), changes nothing.
+  action_group:
+    description: Takes defaults from C(group/potluck.matrix.all) in C(module_defaults).
+    support: full
+    membership: [potluck.matrix.all]
 """
 
     # Modules that only read, beside the above.

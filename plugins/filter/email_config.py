@@ -10,30 +10,36 @@ short_description: Compute how Synapse sends mail
 author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 description:
-  - Makes of the options of role C(synapse) the setting C(email) that Synapse reads. It holds the password.
+  - Makes of the options of role C(synapse) the setting C(email) that Synapse reads. It holds the password. It is empty
+    without a mail server.
   - What is lazy or in a vault comes back as plain text.
 options:
   _input:
     description:
-      - The options that decide, named without C(synapse_) - smtp_host, smtp_port, smtp_user, smtp_password, smtp_from,
-        smtp_notifications.
+      - The options that decide, named without C(synapse_) - smtp_host, smtp_port, smtp_tls, smtp_tls_name, smtp_user,
+        smtp_password, smtp_from, smtp_notifications, mail_app_name, mail_client_url, mail_subjects.
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
 ---
-- name: The port says which TLS
+- name: TLS from the first byte
   ansible.builtin.assert:
     that: (mail | potluck.matrix.email_config).email.force_tls
   vars:
     mail:
       smtp_host: mail.example.com
       smtp_port: 465
+      smtp_tls: implicit
+      smtp_tls_name: ""
       smtp_user: matrix
       smtp_password: secret-word
-      smtp_from: matrix@example.com
+      smtp_from: Example's Matrix <matrix@example.com>
       smtp_notifications: false
+      mail_app_name: ""
+      mail_client_url: ""
+      mail_subjects: {}
 """
 
 RETURN = r"""

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Makes of the options of role C(synapse) the settings that Synapse reads.
   - The free-form C(settings) are merged over what the other options make, dictionaries in them as well; of lists,
-    theirs count.
+    theirs count, but for C(app_service_config_files), which has the registrations as well.
   - What is lazy or in a vault comes back as plain text.
 options:
   _input:
@@ -20,7 +20,7 @@ options:
       - The options that decide, named without C(synapse_) - server_name, public_baseurl, admin_contact, data_directory,
         media_directory, socket, metrics_address, metrics_port, max_upload_size, database, database_password,
         registration_enable, registration_verification, recaptcha_public_key, ip_range_blacklist, ip_range_whitelist,
-        trusted_key_servers, rate_limits, report_stats, settings.
+        trusted_key_servers, rate_limits, report_stats, registrations, settings.
     type: dict
     required: true
   pid_file:
@@ -85,6 +85,7 @@ EXAMPLES = r"""
       trusted_key_servers: [matrix.org]
       rate_limits: {}
       report_stats: false
+      registrations: []
       settings: {database: {args: {cp_max: 5}}}
 """
 

@@ -10,12 +10,12 @@ short_description: Tell which TLS mode a mail server's port asks for
 author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 description:
-  - Names what a client does on port 25, 465 or 587 of a mail server; every other port is refused.
+  - Names what a client does on port 25, 465 or 587 of a mail server unless it is told.
 options:
   _input:
     description:
       - The port, as a number or its digits.
-    type: int
+    type: raw
     required: true
 """
 
@@ -27,32 +27,24 @@ EXAMPLES = r"""
 
 - name: STARTTLS, and no mail without it
   ansible.builtin.assert:
-    that: "'587' | potluck.matrix.smtp_tls_mode == 'starttls'"
+    that: "'587' | potluck.matrix.smtp_tls_mode == 'starttls_required'"
 """
 
 RETURN = r"""
 _value:
   description:
-    - V(opportunistic) for 25, which means STARTTLS if the server offers it (Synapse's default).
-    - V(implicit) for 465, which means TLS from the first byte (C(force_tls) in Synapse).
-    - V(starttls) for 587, which means STARTTLS or no mail (C(require_transport_security) in Synapse).
+    - V(starttls) for 25, which means STARTTLS if the server offers it.
+    - V(implicit) for 465, which means TLS from the first byte.
+    - V(starttls_required) for 587, which means STARTTLS or no mail.
+    - Empty for every other port, on which a client has to be told.
   type: str
 """
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.mail import tls_mode
-
-
-def smtp_tls_mode_filter(value):
-    """Tell which TLS mode a mail server's port asks for."""
-    try:
-        return tls_mode(value)
-    except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:
     """The filter, under its name."""
 
     def filters(self):
-        return {"smtp_tls_mode": smtp_tls_mode_filter}
+        return {"smtp_tls_mode": tls_mode}

@@ -12,14 +12,19 @@ version_added: 0.1.0
 description:
   - Every role of the collection that is a part of a homeserver has a plate, C(meta/part.yml). It states, as plain data
     made of the role's options, whether the part is on, its ports, the services it announces, its log files, its data,
-    the datasets of its own below the homeserver's, the attributes that the pot needs for it, its rc services and how to
-    prove that it works.
+    the datasets of its own below the homeserver's, the attributes that the pot needs for it, its packages, its rc
+    services, what has to be done before its packages are upgraded, how to prove that it works, how to see what is left
+    of it when it is off, and what is done in the pot before that is removed.
   - Whatever has to know something of all parts reads it here, and knows no part by name.
 options:
   _terms:
     description: Names of parts; all parts when none is given.
     type: list
     elements: str
+  enabled:
+    description: Return, in place of plates, the names of the parts that are on.
+    type: bool
+    default: false
   checks:
     description:
       - Return, in place of plates, the checks that prove the parts from here, each after those it requires.
@@ -27,9 +32,13 @@ options:
     type: str
     choices: [host, inside, outside]
   listed:
-    description: Return, in place of plates, what all of them list under this name.
+    description:
+      - Return, in place of plates, what all of them list under this name.
+      - V(packages) come with their C(part). V(remains) are checks that M(potluck.matrix.probe_info) takes, each named
+        as its part; they are those of the parts that are off, and one passes where an earlier run has left something.
     type: str
-    choices: [ports, services, logs, data, datasets, attributes, rc_services]
+    choices:
+      [ports, services, logs, data, datasets, attributes, packages, rc_services, before_upgrade, farewells, remains]
 """
 
 EXAMPLES = r"""
@@ -68,11 +77,15 @@ class LookupModule(LookupBase):
         if unknown:
             raise AnsibleLookupError(f"There is no part {unknown[0]}; there are {', '.join(names)}.")
         listed, where = self.get_option("listed"), self.get_option("checks")
-        keys = {"keys": ["checks_" + where] if where else [listed]} if where or listed else {}
+        names_only = self.get_option("enabled")
+        wanted = ["checks_" + where] if where else [listed] if listed else []
+        keys = {"keys": wanted} if wanted or names_only else {}
         try:
             plates = [reader.plate(name, variables or {}, **keys) for name in names if not terms or name in terms]
         except _parts.BadPlate as error:
             raise AnsibleLookupError(str(error)) from None
+        if names_only:
+            return [plate["name"] for plate in plates if plate["enabled"]]
         if where:
             return _parts.ordered_checks(plates, where)
-        return [each for plate in plates for each in plate[listed]] if listed else plates
+        return _parts.listed(plates, listed) if listed else plates

@@ -125,7 +125,8 @@ options:
             type: path
             default: /var/log/acme.sh.log
           directory:
-            description: URL of the CA's ACME directory; empty for ZeroSSL.
+            description: The CA, as V(zerossl), V(letsencrypt), V(letsencrypt_test) or the URL of its ACME directory;
+              empty for ZeroSSL.
             type: str
             default: ""
           email:
@@ -148,6 +149,20 @@ options:
             description: PEM text of the certificates that vouch for the ACME server, if no public CA does.
             type: str
             default: ""
+          dns:
+            description: How the CA's question is answered in the DNS; when not given, by nginx.
+            type: dict
+            suboptions:
+              plugin:
+                description: Name of acme.sh's plugin for the DNS; empty for none.
+                type: str
+                default: ""
+              wait:
+                description: Seconds after which the DNS answers. When not given, acme.sh asks public name servers.
+                type: int
+              settings:
+                description: What the plugin is told, by the names that it knows.
+                type: dict
       watch:
         description: Who is told when the certificate ends.
         type: dict

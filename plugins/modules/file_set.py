@@ -108,6 +108,11 @@ options:
     type: list
     elements: path
     default: []
+  remember:
+    description: Paths of files, none of them a secret, whose text is returned as it was before anything was done.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -144,6 +149,11 @@ found:
   elements: str
   returned: always
   sample: []
+remembered:
+  description: The texts of those files of O(remember) that were there, by their paths.
+  type: dict
+  returned: always
+  sample: {}
 """
 
 import os
@@ -151,7 +161,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import file_entries
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.file_set import FileSet
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.file_set import FileSet, texts
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 
 
@@ -177,6 +187,7 @@ def main():
                 "mutually_exclusive": [("content", "secret")],
             },
             "look_for": {"type": "list", "elements": "path", "default": []},
+            "remember": {"type": "list", "elements": "path", "default": []},
             "keep": {"type": "str"},
             "mount": {"type": "path"},
         },
@@ -193,11 +204,13 @@ def main():
     if problem:
         module.fail_json(msg=problem)
     found = [path for path in params["look_for"] if os.path.lexists(path)]
+    remembered = {}
     try:
+        remembered = texts(params["remember"])
         files.ensure(params["files"], params["mount"])
     except Sentence as error:
         problem = str(error)
-    result = {"changed": bool(files.changed), "changed_paths": files.changed, "found": found}
+    result = {"changed": bool(files.changed), "changed_paths": files.changed, "found": found, "remembered": remembered}
     if module._diff:
         result["diff"] = files.diffs
     if problem:

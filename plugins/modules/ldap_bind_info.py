@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - potluck.matrix.attributes
   - potluck.matrix.attributes.info_module
+  - potluck.matrix.sentences
 requirements:
   - ldap3 (FreeBSD package C(py311-ldap3), which C(py311-matrix-synapse-ldap3) brings)
 options:
@@ -114,13 +115,13 @@ part:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import ldap_bind, short_secrets
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=ldap_bind.ARGUMENTS,
+        argument_spec={**ldap_bind.ARGUMENTS, "sentences": {"type": "dict", "default": {}}},
         mutually_exclusive=[("ca_file", "ca_certificates")],
         supports_check_mode=True,
     )
@@ -134,7 +135,7 @@ def main():
     except Sentence as refusal:
         problem, part = str(refusal), refusal.part
     if problem:  # said outside of the handler, where it would be taken for a crash
-        module.fail_json(msg=problem, part=part, **told)
+        module.fail_json(msg=in_words_of(module.params["sentences"], part, problem), part=part, **told)
     module.exit_json(changed=False, uri=uri, users_found=found, **told)
 
 

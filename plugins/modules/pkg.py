@@ -31,10 +31,16 @@ attributes:
     support: full
 options:
   name:
-    description: Names of packages, without versions and patterns. Required unless O(upgrade_all) is true.
+    description: Names of packages, without versions and patterns. Required unless there are O(parts) or O(upgrade_all)
+      is true.
     type: list
     elements: str
     default: []
+  parts:
+    description:
+      - In place of O(name), lists of such names by the part of a whole that needs them. All are installed in one go,
+        and RV(parts) tells for each part what that has changed.
+    type: dict
   state:
     description:
       - With V(present), packages that are installed are left at their version.
@@ -53,6 +59,15 @@ options:
       all of it is noticed while nothing has been touched.
     type: bool
     default: false
+  base_system:
+    description:
+      - With O(upgrade_all), upgrade FreeBSD itself in place of the packages, to the newest patches of its release, by
+        C(freebsd-update), or from the repository C(FreeBSD-base) where the base system is made of packages.
+      - C(freebsd-update) fetches the patches, into a directory of its own, to find out whether there are any; so it
+        does in check mode.
+      - Whatever runs has to be restarted afterwards.
+    type: bool
+    default: false
   creates:
     description: Install nothing when this file exists, for programs that may also have come another way than as a
       package.
@@ -68,6 +83,12 @@ EXAMPLES = r"""
   potluck.matrix.pkg:
     name: [nginx, curl]
 
+- name: Install what two parts need
+  potluck.matrix.pkg:
+    parts:
+      proxy: [nginx]
+      log: [syslog-ng]
+
 - name: Upgrade Synapse
   potluck.matrix.pkg:
     name: py311-matrix-synapse
@@ -76,19 +97,40 @@ EXAMPLES = r"""
 - name: Upgrade everything
   potluck.matrix.pkg:
     upgrade_all: true
+
+- name: Install the security patches of FreeBSD
+  potluck.matrix.pkg:
+    upgrade_all: true
+    base_system: true
 """
 
 RETURN = r"""
 packages:
-  description: The installed versions of the named packages.
+  description: The installed versions of the named packages; of the base system as V(FreeBSD).
   type: dict
   returned: success
   sample: {nginx: "1.26.3,3"}
+parts:
+  description: For each part of O(parts) what this module would return for its packages alone.
+  returned: when O(parts) is given
+  type: dict
+  sample:
+    proxy:
+      changed: true
+      packages: {nginx: "1.26.3,3"}
+      diff: {before: "", after: "nginx-1.26.3,3"}
+missing:
+  description: The packages that could not be installed.
+  returned: when packages that were asked for are missing in the end
+  type: list
+  elements: str
+  sample: [nginx]
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import base_system
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.pkg import (
     NAME,
@@ -96,46 +138,73 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.pkg import
     Pkg,
     fetch_all,
     install,
+    of_part,
     upgrade_all,
 )
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+
+
+def told_of(outcome):
+    """What the module returns of an outcome."""
+    diff = {"before": outcome.before, "after": outcome.after}
+    return {"changed": outcome.changed, "packages": outcome.packages, "diff": diff}
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "list", "elements": "str", "default": []},
+            "parts": {"type": "dict"},
             "state": {"type": "str", "choices": ["present", "latest"], "default": "present"},
             "upgrade_all": {"type": "bool", "default": False},
             "fetch_only": {"type": "bool", "default": False},
+            "base_system": {"type": "bool", "default": False},
             "creates": {"type": "path"},
             "lock_timeout": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
-        required_one_of=[("name", "upgrade_all")],
-        mutually_exclusive=[("name", "upgrade_all")],
+        required_one_of=[("name", "parts", "upgrade_all")],
+        mutually_exclusive=[("name", "parts", "upgrade_all")],
     )
-    names = module.params["name"]
+    parts = module.params["parts"] or {}
+    if not all(isinstance(listed, list) for listed in parts.values()):
+        module.fail_json(msg="parts: each part needs a list of packages, for example {proxy: [nginx]}")
+    names = module.params["name"] + list(dict.fromkeys(str(name) for listed in parts.values() for name in listed))
     for name in names:
         if not NAME.match(name):
             module.fail_json(msg=f"name: {name!r} is not the name of a package, a good one is py311-matrix-synapse")
-    if module.params["fetch_only"] and not module.params["upgrade_all"]:
-        module.fail_json(msg="fetch_only: it needs upgrade_all: true")
+    for option in ("fetch_only", "base_system"):
+        if module.params[option] and not module.params["upgrade_all"]:
+            module.fail_json(msg=f"{option}: it needs upgrade_all: true")
     if module.params["creates"] and os.path.exists(module.params["creates"]):
         module.exit_json(changed=False, packages={}, diff={"before": "", "after": ""})
-    pkg = Pkg(Runner(), module.params["lock_timeout"])
+    of_base = module.params["base_system"]
+    pkg = Pkg(Runner(), module.params["lock_timeout"], base_system.REPOSITORY if of_base else "")
     try:
-        if module.params["fetch_only"]:
+        if of_base and not base_system.packaged(pkg):
+            base = base_system.BaseSystem(Runner())
+            outcome = base_system.patch(base, module.check_mode, module.params["fetch_only"])
+        elif module.params["fetch_only"]:
             outcome = fetch_all(pkg, module.check_mode)
         elif module.params["upgrade_all"]:
             outcome = upgrade_all(pkg, module.check_mode)
         else:
             outcome = install(pkg, names, module.params["state"] == "latest", module.check_mode)
     except Sentence as error:
-        told = dict(zip(("rc", "stdout", "stderr"), error.answer)) if isinstance(error, Failed) else {}
+        told: dict = {}
+        if isinstance(error, Failed):
+            told = {**dict(zip(("rc", "stdout", "stderr"), error.answer)), "missing": error.missing}
         module.fail_json(msg=str(error), **told)
-    diff = {"before": outcome.before, "after": outcome.after}
-    module.exit_json(changed=outcome.changed, packages=outcome.packages, diff=diff)
+    result = told_of(outcome)
+    if module.params["parts"] is not None:
+        result["parts"] = {name: told_of(of_part(outcome, listed)) for name, listed in parts.items()}
+        if module._diff:
+            result["diff"] = [
+                {"before_header": f"packages of {name}", "after_header": f"packages of {name}", **part["diff"]}
+                for name, part in result["parts"].items()
+                if part["changed"]
+            ]
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ description:
     through the unix socket as the account he is.
   - The cluster is made beside its place and renamed, so that a run that is cut off leaves none. Nothing is put over a
     directory that is not empty.
+  - Clusters of several major versions lie beside each other, as C(data15) and C(data18). One is refused when the
+    homeserver's data are in another, and have not been brought out of it by M(potluck.matrix.postgresql_upgrade).
 author:
   - potluck.matrix contributors (@potluck)
 extends_documentation_fragment:
@@ -47,6 +49,7 @@ options:
     default: /usr/local/bin
 seealso:
   - module: potluck.matrix.postgresql_database
+  - module: potluck.matrix.postgresql_upgrade
 """
 
 EXAMPLES = r"""
@@ -58,17 +61,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 part:
-  description: What is wrong - V(version) that the cluster is of another major version, V(path) that something else lies
-    there, V(program) that C(initdb) makes none.
+  description: What is wrong - V(version) that the cluster, or the homeserver's data, are of another major version,
+    V(former) that they have to be brought out of an earlier one first, V(path) that something else lies there,
+    V(program) that C(initdb) makes none.
   type: str
   returned: failure
   sample: version
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._postgresql.cluster import Cluster
+from ansible_collections.potluck.matrix.plugins.module_utils._postgresql.major import (
+    Luggage,
+    require_successor,
+)
 
 
 def main():
@@ -87,13 +97,15 @@ def main():
     try:
         cluster = Cluster(Runner(), given["path"], given["version"], given["owner"], given["programs"])
         missing = cluster.missing()
+        require_successor(Luggage(os.path.dirname(given["path"]), given["owner"]), given["version"])
         if missing and not module.check_mode:
             cluster.make()
     except Sentence as error:
         problem = error
     except OSError as error:
         problem = Sentence(f"{error.filename}: {error.strerror}", "path")
-    if problem:
+    # Nothing is brought out in check mode.
+    if problem and not (problem.part == "former" and module.check_mode):
         module.fail_json(msg=str(problem), part=problem.part)
     shown = f"{given['path']}: a cluster of PostgreSQL {given['version']}\n"
     module.exit_json(changed=missing, diff={"before": "" if missing else shown, "after": shown})

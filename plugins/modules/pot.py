@@ -31,6 +31,7 @@ author:
 extends_documentation_fragment:
   - potluck.matrix.attributes
   - potluck.matrix.attributes.freebsd
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
@@ -52,8 +53,9 @@ options:
       - V(present) makes the pot exist with the given properties and leaves it running or stopped as it is.
       - V(started) and V(stopped) also start or stop it.
       - V(restarted) stops it, applies what changed and starts it.
-      - V(absent) stops and destroys it. Datasets mounted into it are never touched; the module refuses as long as
-        something of yours is still mounted below the pot or another pot is a clone of it.
+      - V(absent) stops and destroys it, and removes what is left of it on the host (addresses, limits, redirections in
+        the packet filter). What other pots have stays. Datasets mounted into it are never touched; the module refuses
+        as long as something of yours is still mounted below the pot or another pot is a clone of it.
     type: str
     choices: [absent, present, started, stopped, restarted]
     default: started
@@ -375,12 +377,17 @@ actions:
   type: list
   elements: str
   sample: [pot create -p matrix-example-org -t single -b 14.2 -N inherit, pot start matrix-example-org]
+option:
+  description: The option that is at fault, where it is one that another pot has, V(ip) or V(mounts).
+  returned: failure
+  type: str
+  sample: ip
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.arguments import argument_spec
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine, pot_lock
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.names import check_name
@@ -406,7 +413,9 @@ def main():
             actions = machine.actions
             result = PotModule(options, machine, module.check_mode).run()
     except (Sentence, OSError) as exc:
-        module.fail_json(msg=str(exc), actions=actions)
+        part = getattr(exc, "part", "")
+        about = {"option": part} if part else {}
+        module.fail_json(msg=in_words_of(options["sentences"], part, str(exc)), actions=actions, **about)
     for text in machine.warnings:
         module.warn(text)
     module.exit_json(**result)

@@ -18,12 +18,13 @@ author:
 extends_documentation_fragment:
   - potluck.matrix.attributes
   - potluck.matrix.attributes.freebsd
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: full
-    details: Shows the configuration file and the packet filter rules.
+    details: Shows the configuration file, the variables of rc.conf and the packet filter rules.
   idempotent:
     support: full
     details: C(pot init) runs only when something it makes is missing.
@@ -42,6 +43,10 @@ options:
       - With V(false) no file of the host outside of pot's own is touched.
     type: bool
     default: false
+  rc_variables:
+    description: Variables of C(/etc/rc.conf) with their values. They are left alone while pot is not installed.
+    type: dict
+    default: {}
   bridge:
     description:
       - Whether a pot on a bridge is to run on the host. Then pot's network (V(POT_NETWORK)) must not take in an
@@ -161,7 +166,7 @@ option:
 import contextlib
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.locks import lock
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.host import Host
@@ -179,9 +184,11 @@ def main():
         argument_spec={
             "settings": {"type": "dict", "default": {}},
             "configure_pf": {"type": "bool", "default": False},
+            "rc_variables": {"type": "dict", "default": {}},
             "bridge": {"type": "bool", "default": False},
             "pot": {"type": "str", "default": ""},
             "required_mounts": {"type": "list", "elements": "path", "default": []},
+            "sentences": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -199,7 +206,8 @@ def main():
         module.warn(warning)
     if problem:
         about = {"option": problem.part} if problem.part else {}
-        module.fail_json(msg=str(problem), actions=actions, **about)
+        message = in_words_of(module.params["sentences"], problem.part, str(problem))
+        module.fail_json(msg=message, actions=actions, **about)
     module.exit_json(changed=setup.changed, diff=setup.diff, actions=actions, **facts)
 
 

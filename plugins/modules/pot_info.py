@@ -185,8 +185,7 @@ pots:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
-from ansible_collections.potluck.matrix.plugins.module_utils._pot.facts import collect
-from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.facts import look
 
 
 def main():
@@ -198,11 +197,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        pots = collect(Machine(check=True), module.params["names"], module.params["include_env"])
+        pots = look(module.params["names"], module.params["include_env"])
     except Sentence as exc:
         module.fail_json(msg=str(exc))
-    except PermissionError as exc:
-        module.fail_json(msg=f"Cannot read {exc.filename}: pots can only be read as root, use become.")
     module.exit_json(changed=False, pots=pots)
 
 

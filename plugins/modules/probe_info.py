@@ -40,6 +40,11 @@ options:
           - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls),
             C(credentials), C(base) and C(filter) with O(checks[].kind=ldap).
         type: dict
+      tag:
+        description:
+          - The tag with which the playbook C(site) puts right what is checked.
+        type: str
+        default: ""
       requires:
         description:
           - Names of checks, before this one in the list or in O(broken), without which this one cannot pass. When one
@@ -54,18 +59,21 @@ options:
             than O(checks[].warn) percent the message begins with C(warning).
           - V(file) - the file O(checks[].target) exists, with O(checks[].mode) when given.
           - V(http) - O(checks[].target) is a URL that answers with O(checks[].status) and O(checks[].body).
-          - V(tcp) - O(checks[].target) is C(host:port), or several with blanks between them, of which one accepts a
-            connection; with O(checks[].body) its greeting matches.
+          - V(tcp) - O(checks[].target) is C(host:port) or C(unix:/path), or several with blanks between them, of which
+            one accepts a connection, or each with O(checks[].every); with O(checks[].body) its greeting matches.
           - V(closed) - O(checks[].target) is C(host:port) and does not accept a connection.
           - V(certificate) - the TLS server C(host:port) shows a trusted certificate for O(checks[].server_name) that is
             valid for another O(checks[].days) days.
           - V(smtp) - the mail server C(host:port) accepts a session with the TLS mode O(checks[].tls) and the login
             given.
           - V(ldap) - as M(potluck.matrix.ldap_bind_info), with its options in O(checks[].ldap).
+          - V(delegation) - the web site of the domain O(checks[].target) serves well-known documents of Matrix that say
+            what O(checks[].documents) says. It is asked at the address that the name has, with redirects, and those of
+            O(checks[].ca_file) are trusted beside the system's.
           - V(command) - the command O(checks[].argv) ends with 0 and prints what O(checks[].body) matches.
         type: str
         required: true
-        choices: [service, mount, space, file, http, tcp, closed, certificate, smtp, ldap, command]
+        choices: [service, mount, space, file, command, http, tcp, closed, certificate, smtp, ldap, delegation]
       target:
         description: See O(checks[].kind).
         type: str
@@ -121,10 +129,14 @@ options:
         type: int
         default: 0
       tls:
-        description: TLS mode of the mail server.
+        description:
+          - TLS mode of the mail server, whose certificate is for O(checks[].server_name), or for its name when that is
+            empty.
+          - V(none) is without TLS, V(starttls) with STARTTLS if the server offers it, V(starttls_required) whatever it
+            offers, V(implicit) with TLS from the first byte.
         type: str
-        choices: [opportunistic, starttls, implicit]
-        default: opportunistic
+        choices: [none, starttls, starttls_required, implicit]
+        default: starttls
       user:
         description: Login at the mail server or HTTP server.
         type: str
@@ -134,6 +146,25 @@ options:
       ldap:
         description: Options of M(potluck.matrix.ldap_bind_info).
         type: dict
+      every:
+        description: Whether each of several targets has to accept a connection.
+        type: bool
+        default: false
+      documents:
+        description: What the documents C(server) and C(client) of a domain have to hold, each a dictionary.
+        type: dict
+      advisory:
+        description: What is wrong makes the check pass, with a message that begins with C(warning).
+        type: bool
+        default: false
+      remedy:
+        description: What to do when something is wrong, for the result.
+        type: dict
+  pots:
+    description: Names of pots of this host, of which O(checks) says nothing and which are returned as RV(pots).
+    type: list
+    elements: str
+    default: []
   address:
     description: For checks that give none - connect to this address instead of the one that the name resolves to.
     type: str
@@ -188,23 +219,36 @@ results:
     variable:
       description: The variable to look at.
       type: str
+    tag:
+      description: The tag with which the playbook C(site) puts it right.
+      type: str
     ok:
       description: Whether the check passed.
       type: bool
     message:
       description: What was found, in one sentence.
       type: str
+    remedy:
+      description: O(checks[].remedy), when something is wrong.
+      type: dict
+      returned: when something is wrong
   sample:
-    - {name: Synapse answers clients, variable: matrix_domain, ok: true, skipped: false, message: https://example.com
-      answers 200}
+    - {name: Synapse answers clients, variable: matrix_domain, tag: reverse_proxy, ok: true, skipped: false,
+      message: https://example.com answers 200}
 broken:
   description: Names of the checks that failed or were skipped.
   type: list
   elements: str
   returned: always
   sample: []
+pots:
+  description: What M(potluck.matrix.pot_info) returns of O(pots).
+  type: list
+  elements: dict
+  returned: always
+  sample: []
 failures:
-  description: One sentence for each check that failed, with the variable to look at.
+  description: One sentence for each check that failed, with the variable to look at, and what mends it.
   type: list
   elements: str
   returned: always
@@ -212,6 +256,7 @@ failures:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
 
@@ -220,6 +265,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "checks": {"type": "list", "elements": "dict", "required": True, "options": probe.CHECK},
+            "pots": {"type": "list", "elements": "str", "default": []},
             "address": {"type": "str"},
             "ca_file": {"type": "path"},
             "verify": {"type": "bool", "default": True},
@@ -233,10 +279,20 @@ def main():
     )
     params = module.params
     checks = [probe.with_defaults(check, params) for check in probe.taken(module, "checks")]
+    pots = []
+    if params["pots"]:
+        # Of use on the host alone.
+        from ansible_collections.potluck.matrix.plugins.module_utils._pot.facts import look
+
+        try:
+            pots = look(params["pots"])
+        except Sentence as error:
+            module.fail_json(msg=str(error))
     results = probe.run_all(checks, params["timeout"], params["attempts"], Runner(), params["broken"])
     module.exit_json(
         changed=False,
         results=results,
+        pots=pots,
         broken=[result["name"] for result in results if not result["ok"]],
         failures=probe.failures(results),
     )

@@ -40,6 +40,9 @@ options:
     description:
       - Whether the service starts at boot, that is the variable O(rcvar).
     type: bool
+  instead_of:
+    description: Another service that cannot run beside this one. It is disabled and stopped before.
+    type: str
   rcvar:
     description:
       - The variable that O(enabled) sets. By default O(name) with everything but letters and digits replaced by C(_),
@@ -209,7 +212,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import rc
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.locks import lock
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.rc_service import ServiceRun
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.rc_service import (
+    ServiceRun,
+    out_of_service,
+    together,
+)
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
 
@@ -235,6 +242,7 @@ def main():
         argument_spec={
             "name": {"type": "str", "required": True},
             "enabled": {"type": "bool"},
+            "instead_of": {"type": "str"},
             "rcvar": {"type": "str"},
             "variables": {"type": "dict", "default": {}},
             "variables_absent": {"type": "list", "elements": "str", "default": []},
@@ -256,17 +264,23 @@ def main():
         # A check may hold a password, which would go to the system's log.
         no_log=True,
     )
-    result, error, warnings = {"changed": False, "actions": []}, "", []
+    result, error, warnings, other = {"changed": False, "actions": []}, "", [], None
     try:
         rc.check_service_name(module.params["name"])
         # Of two runs at once the second one looks at what the first one has left.
         with contextlib.nullcontext() if module.check_mode else lock("potluck-rc-" + module.params["name"], rc.LIMIT):
+            if module.params["instead_of"]:
+                rc.check_service_name(module.params["instead_of"])
+                other = ServiceRun(out_of_service(module.params), module.check_mode, module._diff, None)
+                other.ensure()
             unread = {option: proof_of(module, option) for option in ("reload_unless", "restart_unless")}
             run = ServiceRun(module.params, module.check_mode, module._diff, proof_of(module), **unread)
             result, warnings = run.result, run.warnings
             run.ensure()
     except (ValueError, Sentence) as exc:
         error = str(exc)
+    if other:
+        result = together(module.params["instead_of"], other.result, result)
     for warning in warnings:
         module.warn(warning)
     if error:  # said outside of the handler, where it would be taken for a crash

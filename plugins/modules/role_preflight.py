@@ -22,24 +22,10 @@ options:
     description: The role, without the name of the collection.
     type: str
     required: true
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-    details:
-      - This action does not modify state.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff
-      mode.
-    support: N/A
-    details:
-      - This action does not modify state.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no
-      change.
-    support: full
-    details:
-      - This action does not modify state.
+extends_documentation_fragment:
+  - potluck.matrix.attributes
+  - potluck.matrix.attributes.info_module
+  - potluck.matrix.attributes.action
 """
 
 EXAMPLES = r"""

@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - potluck.matrix.attributes
   - potluck.matrix.attributes.action
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
@@ -177,7 +178,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import file_entries
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.locks import lock
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse.change import Change
@@ -217,6 +218,7 @@ def main():
             "journal": {"type": "path", "default": "/usr/local/etc/matrix-synapse/.before"},
             "restart": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
+            "sentences": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
         # The arguments, whole files, would go to the system's log.
@@ -238,6 +240,7 @@ def main():
     except OSError as error:
         problem, part = str(error), "files"
     if problem:
+        problem = in_words_of(module.params["sentences"], part, problem)
         module.fail_json(msg=problem, part=part, changed_paths=[], **told)
     if module._diff:
         told["diff"] = change.diffs + (

@@ -22,6 +22,7 @@ author:
   - potluck.matrix contributors (@potluck)
 extends_documentation_fragment:
   - potluck.matrix.attributes
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
@@ -75,15 +76,22 @@ options:
     default: ""
   engine:
     description:
-      - Kind of the homeserver's database. With V(postgresql) the file C(database) in O(path) is made to say so, unless
-        the data are still in O(database). From then on any other kind but an empty one is refused, since Synapse would
-        start with an empty database.
+      - Kind of the homeserver's database. With V(postgresql) or V(elsewhere) the file C(database) in O(path) is made to
+        say so, unless the data are still in O(database). From then on any other kind but an empty one is refused, since
+        Synapse would start with an empty database.
+    type: str
+    default: ""
+  mountpoint:
+    description: Directory at which a file system has to be mounted on which all data lie; empty for none.
     type: str
     default: ""
   media:
     description: Directory of media.
     type: path
     required: true
+  files:
+    description: Directory of which the files are returned that are in it, at any depth.
+    type: path
   config:
     description: Directory of Synapse's configuration.
     type: path
@@ -129,18 +137,25 @@ sqlite:
   elements: str
   returned: success
   sample: [/mnt/matrixdata/matrix-synapse/matrix_homeserver.db]
+files:
+  description: The files in O(files), symbolic links left out.
+  type: list
+  elements: str
+  returned: success
+  sample: [/mnt/matrixdata/matrix-files/bridges/irc.yaml]
 part:
   description:
     - What is wrong - V(name) that the data are those of a homeserver of another name, V(identity) that the signing key
-      is missing or is another homeserver's, V(database) that the data are in another database, V(directory) that a
-      directory cannot be made, V(program) that Synapse's program makes no key.
+      is missing or is another homeserver's, V(database) that the data are in another database, V(mountpoint) that
+      nothing is mounted where they belong, V(directory) that a directory cannot be made, V(program) that Synapse's
+      program makes no key.
   type: str
   returned: failure
   sample: identity
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse.data import Data
 
@@ -161,7 +176,10 @@ def main():
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "database": {"type": "str", "default": ""},
             "engine": {"type": "str", "default": ""},
+            "mountpoint": {"type": "str", "default": ""},
+            "sentences": {"type": "dict", "default": {}},
             "media": {"type": "path", "required": True},
+            "files": {"type": "path"},
             "config": {"type": "path", "default": "/usr/local/etc/matrix-synapse/homeserver.d"},
             "identity": {"type": "path", "default": "/usr/local/etc/matrix-synapse/.identity"},
             "python": {"type": "path", "default": "/usr/local/bin/python3.11"},
@@ -181,10 +199,11 @@ def main():
     except OSError as error:
         problem, part = f"{error.filename or module.params['path']}: {error.strerror or error}", "directory"
     if problem:
+        problem = in_words_of(module.params["sentences"], part, problem)
         module.fail_json(msg=problem, part=part, made=made, changed=bool(made) and not module.check_mode, **told)
     if module._diff:
         told["diff"] = {"before": "", "after": "".join(f"{path}\n" for path in made)}
-    module.exit_json(changed=bool(made), made=made, sqlite=data.sqlite, **told)
+    module.exit_json(changed=bool(made), made=made, sqlite=data.sqlite, files=data.files, **told)
 
 
 if __name__ == "__main__":

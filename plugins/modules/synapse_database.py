@@ -37,6 +37,8 @@ requirements:
 options:
   state:
     description:
+      - V(begun) looks whether the data can be moved, and names the snapshot that is to be taken before that, which is
+        the same one when a move that was cut off is gone on with.
       - V(precopied) copies while Synapse runs, so that less is left to do while it is stopped. Rows that only ever are
         added are not copied again by V(ported), unless one of them has changed meanwhile; other tables are.
       - V(ported) has PostgreSQL hold all that SQLite's file holds. Synapse has to be stopped. Without V(precopied) it
@@ -46,7 +48,7 @@ options:
       - V(abandoned) is for when Synapse does not come up on PostgreSQL after V(ported); SQLite's file is the
         homeserver's database again. Refused when Synapse has written into PostgreSQL meanwhile.
     type: str
-    choices: [precopied, ported, switched, abandoned]
+    choices: [begun, precopied, ported, switched, abandoned]
     required: true
   sqlite:
     description: Path of SQLite's file.
@@ -80,6 +82,9 @@ options:
       sslrootcert:
         description: File with the certificates of the authorities that PostgreSQL's certificate may come from.
         type: path
+      application_name:
+        description: What the connections are called to PostgreSQL.
+        type: str
   directory:
     description: Directory on the dataset for the marker, the log, and copies while they are needed. Made if missing.
     type: path
@@ -132,6 +137,11 @@ phase:
   type: str
   returned: always
   sample: ported
+snapshot:
+  description: Name of the snapshot from before the move; empty when none was named.
+  type: str
+  returned: always
+  sample: move-20260101T000000Z
 tables:
   description: Tables as they were compared.
   type: list
@@ -204,7 +214,13 @@ LOCK = "potluck-database"
 # Seconds that what is left of a run that was cut off may need to end.
 PATIENCE = 60
 # What the marker says after each state.
-AFTER = {"precopied": "precopied", "ported": "ported", "switched": "switched", "abandoned": "porting"}
+AFTER = {
+    "begun": "precopying",
+    "precopied": "precopied",
+    "ported": "ported",
+    "switched": "switched",
+    "abandoned": "porting",
+}
 
 
 def _shown(params: dict, state: State) -> str:
@@ -219,7 +235,11 @@ def _shown(params: dict, state: State) -> str:
 def main():
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["precopied", "ported", "switched", "abandoned"], "required": True},
+            "state": {
+                "type": "str",
+                "choices": list(AFTER),
+                "required": True,
+            },
             "sqlite": {"type": "path", "required": True},
             "postgresql": {
                 "type": "dict",
@@ -235,6 +255,7 @@ def main():
                         "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
                     },
                     "sslrootcert": {"type": "path"},
+                    "application_name": {"type": "str"},
                 },
             },
             "directory": {"type": "path", "required": True},
@@ -263,6 +284,7 @@ def main():
     if move:
         told.update(
             phase=move.state.phase,
+            snapshot=move.state.snapshot,
             tables=move.state.tables,
             sequences=move.state.sequences,
             background_updates=move.updates,

@@ -25,6 +25,7 @@ author:
 extends_documentation_fragment:
   - potluck.matrix.attributes
   - potluck.matrix.attributes.freebsd
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
@@ -109,7 +110,7 @@ part:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.trust import Trust
 
@@ -123,6 +124,7 @@ def main() -> None:
             "former_paths": {"type": "list", "elements": "path", "default": []},
             "store": {"type": "path", "default": "/etc/ssl/certs"},
             "bundle": {"type": "path", "default": "/etc/ssl/cert.pem"},
+            "sentences": {"type": "dict", "default": {}},
             "trust_paths": {
                 "type": "list",
                 "elements": "path",
@@ -148,6 +150,7 @@ def main() -> None:
     if module._diff and trust:
         result["diff"] = trust.diffs
     if problem:
+        problem = in_words_of(module.params["sentences"], "certificate", problem)
         module.fail_json(msg=problem, part="certificate", **result)
     module.exit_json(**result)
 

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - ansible.builtin.files
   - potluck.matrix.attributes
   - potluck.matrix.attributes.freebsd
+  - potluck.matrix.sentences
 attributes:
   check_mode:
     support: full
@@ -69,8 +70,9 @@ options:
     default: matrixdata/matrix-synapse
   database:
     description:
-      - The kind of database, V(sqlite) or V(postgresql), that O(homeserver) is to have. A homeserver whose data are in
-        PostgreSQL, as the file C(database) beside its signing key says, is refused another one, which would be empty.
+      - The kind of database, V(sqlite), V(postgresql) or V(elsewhere), that O(homeserver) is to have. A homeserver
+        whose data are in PostgreSQL, as the file C(database) beside its signing key says, is refused another one,
+        which would be empty.
         Empty to leave that unjudged.
     type: str
     default: ""
@@ -117,6 +119,7 @@ dataset:
     available: 20401094656
     used: 24576
     homeserver: example.com
+    going_back: ""
 actions:
   description: The zfs(8) commands that were run, or would be in check mode.
   returned: success
@@ -131,8 +134,8 @@ option:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import zfs
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import snapshots, zfs
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence, in_words_of
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import dataset_home, dataset_rules
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.dataset import Dataset
@@ -173,6 +176,7 @@ def main():
             "homeserver_directory": {"type": "str", "default": "matrixdata/matrix-synapse"},
             "database": {"type": "str", "default": ""},
             "parent_mode": {"type": "str", "default": ""},
+            "sentences": {"type": "dict", "default": {}},
         },
         add_file_common_args=True,
         supports_check_mode=True,
@@ -188,7 +192,8 @@ def main():
         module.warn(warning)
     if problem:
         about = {"option": problem.part} if problem.part else {}
-        module.fail_json(msg=str(problem), actions=actions, **about)
+        message = in_words_of(module.params["sentences"], problem.part, str(problem))
+        module.fail_json(msg=message, actions=actions, **about)
     state = {}
     if properties is not None:
         state = {
@@ -198,6 +203,8 @@ def main():
             "available": int(properties["available"]),
             "used": int(properties["used"]),
             "homeserver": properties.get(dataset_rules.HOMESERVER, ""),
+            # The snapshot of a rollback that was cut off.
+            "going_back": properties.get(snapshots.GOING_BACK, ""),
         }
     header = {"before_header": dataset.name, "after_header": dataset.name}
     diff = {"before": dataset.before, "after": dataset.after, **header}

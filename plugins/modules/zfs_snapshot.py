@@ -12,6 +12,9 @@ description:
   - A snapshot is of the named datasets and of all that is below them, and all of it is of one moment.
   - With O(state=rolled_back) each of the datasets goes back to the snapshot, which loses what was written since. Stop
     what writes there first.
+  - zfs(8) goes back with one dataset after the other. Until all have gone the first of them have the user property
+    C(potluck.matrix:going-back) with the name of the snapshot, so that a run that comes after one that was cut off can
+    go on with it. Properties of datasets stay as they are.
   - Destroys snapshots by their exact name, and never a dataset.
 version_added: 0.1.0
 author:
@@ -55,6 +58,19 @@ options:
         are an error. ZFS cannot go back without that.
     type: bool
     default: false
+  properties:
+    description:
+      - With O(state=present), user properties (V(module:property)) that the snapshots have to have. They come with the
+        snapshots, and those that are there are given them.
+    type: dict
+    default: {}
+  room_for:
+    description:
+      - With O(state=present), datasets that are about to be written anew while the snapshot keeps what there was. When
+        what is free for one of them is less than what it holds, that is an error and no snapshot is taken.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: potluck.matrix.zfs_snapshot_info
   - module: potluck.matrix.zfs_dataset
@@ -117,12 +133,22 @@ snapshots:
       type: int
       returned: always
       sample: 1024
+    properties:
+      description: Those of O(properties) that it has.
+      type: dict
+      returned: always
+      sample: {}
 actions:
   description: The zfs(8) commands that were run, or would be in check mode.
   returned: always
   type: list
   elements: str
   sample: ["zfs snapshot -r zroot/matrixdata@before-upgrade zroot/pot/jails/matrix1@before-upgrade"]
+halfway:
+  description: Whether some of the datasets may have gone back and others not. Do it again before anything writes there.
+  returned: failure
+  type: bool
+  sample: false
 option:
   description: The option that is at fault.
   returned: failure, when it is one of them
@@ -133,7 +159,12 @@ option:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.snapshots import Snapshots, facts
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.snapshots import (
+    GOING_BACK,
+    Snapshots,
+    facts,
+    require_room,
+)
 
 
 def main():
@@ -143,19 +174,25 @@ def main():
             "datasets": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
             "force_newer": {"type": "bool", "default": False},
+            "properties": {"type": "dict", "default": {}},
+            "room_for": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     given = module.params
     actions: list[str] = []
     try:
-        snapshots = Snapshots(Runner(), given["datasets"], given["name"], module.check_mode)
+        runner = Runner()
+        snapshots = Snapshots(runner, given["datasets"], given["name"], module.check_mode, given["properties"])
         actions = snapshots.actions
+        if given["room_for"] and given["state"] == "present":
+            require_room(runner, given["room_for"])
         found = snapshots.ensure(given["state"], given["force_newer"])
     except Sentence as error:
         changed = bool(actions) and not module.check_mode
         about = {"option": error.part} if error.part else {}
-        module.fail_json(msg=str(error), actions=actions, changed=changed, **about)
+        halfway = changed and any(GOING_BACK in action for action in actions)
+        module.fail_json(msg=str(error), actions=actions, changed=changed, halfway=halfway, **about)
     for warning in snapshots.warnings:
         module.warn(warning)
     module.exit_json(

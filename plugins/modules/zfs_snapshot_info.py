@@ -29,6 +29,12 @@ options:
       - Only snapshots whose name, what stands after the C(@), begins with this.
     type: str
     default: ""
+  properties:
+    description:
+      - Names of user properties (V(module:property)) of the snapshots to return.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: potluck.matrix.zfs_snapshot
 """
@@ -79,6 +85,18 @@ snapshots:
       type: int
       returned: always
       sample: 1024
+    properties:
+      description: Those of O(properties) that it has.
+      type: dict
+      returned: always
+      sample: {example.com:why: before the move}
+going_back:
+  description:
+    - Name of the snapshot that M(potluck.matrix.zfs_snapshot) was going back to when it was cut off, so that some of
+      the datasets are as they were and others are not; empty as a rule.
+  returned: success
+  type: str
+  sample: ""
 option:
   description: The option that is at fault.
   returned: failure, when it is one of them
@@ -97,14 +115,16 @@ def main():
         argument_spec={
             "datasets": {"type": "list", "elements": "str", "required": True},
             "prefix": {"type": "str", "default": ""},
+            "properties": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     try:
-        listing = look(Runner(), topmost(module.params["datasets"]))
+        listing = look(Runner(), topmost(module.params["datasets"]), module.params["properties"])
     except Sentence as error:
         module.fail_json(msg=str(error), **({"option": error.part} if error.part else {}))
-    module.exit_json(changed=False, snapshots=facts(listing.moments, module.params["prefix"]))
+    found = facts(listing.moments, module.params["prefix"])
+    module.exit_json(changed=False, snapshots=found, going_back=listing.going_back)
 
 
 if __name__ == "__main__":

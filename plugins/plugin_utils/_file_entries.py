@@ -60,6 +60,15 @@ def _switch(entry: dict, key: str) -> bool:
         raise ValueError(f"{key} {error}; write true or false") from None
 
 
+class _Variables(dict):
+    """Variables of which a deep copy is a shallow one: the lookup copies all of them for each template, to add its own,
+    which takes longer than the template.
+    """
+
+    def __deepcopy__(self, _memo):
+        return dict(self)
+
+
 class FilesAction(ActionBase):
     """Runs the module of the same name with the option C(files) resolved."""
 
@@ -93,4 +102,4 @@ class FilesAction(ActionBase):
     def _rendered(self, name: str, task_vars: dict) -> str:
         lookups = self._shared_loader_obj.lookup_loader
         lookup = lookups.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        return str(lookup.run([name], task_vars)[0])
+        return str(lookup.run([name], _Variables(task_vars))[0])

@@ -14,9 +14,9 @@ import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-ROLES = pathlib.Path(__file__).resolve().parents[2] / "roles"
+# Not resolved: what Ansible has read of a role it remembers by the path under which it knows the collection.
+ROLES = pathlib.Path(__file__).parents[2] / "roles"
 _VOCABULARY = "homeserver"
-_COLLECTION = "potluck.matrix."
 # What a plate can state, each a list.
 _KEYS = (
     "ports",
@@ -25,11 +25,18 @@ _KEYS = (
     "data",
     "datasets",
     "attributes",
+    "packages",
     "rc_services",
+    "before_upgrade",
+    "farewells",
     "checks_host",
     "checks_inside",
     "checks_outside",
 )
+# What a part states that is off: checks that pass where an earlier run has left something of it.
+_REMAINS = "remains"
+# What is listed without the part it belongs to would say nothing.
+_OWNED = ("packages", _REMAINS)
 # In every element of a list, whether it is stated at all.
 _CONDITION = "when"
 
@@ -53,10 +60,7 @@ class Reader:
 
     def names(self) -> list[str]:
         """All parts: those of the host, then those of the pot in the order in which role parts lists them."""
-        listed = [
-            str(each["role"] if isinstance(each, dict) else each).replace(_COLLECTION, "")
-            for each in self._load(self._roles / "parts/meta/main.yml")["dependencies"]
-        ]
+        listed = [str(name) for name in self._load(self._roles / "parts/vars/main.yml")["__parts_list"]]
         found = sorted(path.parents[1].name for path in self._roles.glob("*/meta/part.yml"))
         return sorted(set(found) - set(listed), reverse=True) + [name for name in listed if name in found]
 
@@ -64,12 +68,15 @@ class Reader:
         """What a part states under some keys for a server; BadPlate when it states what no part does, or what
         templating raises.
 
-        A part that is off states nothing but that.
+        A part that is off states nothing but that, and what it may have left. Whether one that states nothing under
+        the keys is on is not worked out, since that is dear; without keys it is all there is to know.
         """
         stated = self._read(name, "meta/part.yml")
-        unknown = set(stated) - {"enabled", *_KEYS}
+        unknown = set(stated) - {"enabled", _REMAINS, *_KEYS}
         if unknown:
             raise BadPlate(f"meta/part.yml of role {name} has {sorted(unknown)[0]}, which is no statement of a part.")
+        if keys and not any(stated.get(key) for key in keys):
+            return {"name": name, **{key: [] for key in keys}}
         template = self._templater(
             {
                 **self._read(_VOCABULARY, "defaults/main.yml"),
@@ -79,29 +86,51 @@ class Reader:
             }
         )
         enabled = boolean(template(stated.get("enabled", True)))
-        found = {key: _stated(stated.get(key, []), template) if enabled else [] for key in keys}
-        return {"name": name, "enabled": enabled, **found}
+        wanted = {key: stated.get(key, []) if enabled is not (key == _REMAINS) else [] for key in keys}
+        return {"name": name, "enabled": enabled, **_worked_out(wanted, template)}
 
     def _read(self, role: str, path: str) -> dict:
         file = self._roles / role / path
         return (self._load(file) or {}) if file.is_file() else {}
 
 
-def _stated(wanted, template: t.Callable[[t.Any], t.Any]) -> list:
-    """The elements whose condition holds, worked out; what is not stated is not worked out either."""
-    found = []
-    for element in wanted:
-        if isinstance(element, dict) and _CONDITION in element:
-            if not boolean(template(element[_CONDITION])):
-                continue
-            element = {key: value for key, value in element.items() if key != _CONDITION}
-        found.append(template(element))
-    return found
+def _worked_out(wanted: dict[str, list], template: t.Callable[[t.Any], t.Any]) -> dict[str, list]:
+    """The elements whose condition holds; what is not stated is not worked out either.
+
+    All of them at once: to begin with a template costs more than the template.
+    """
+    conditional = [each for elements in wanted.values() for each in elements if _has_condition(each)]
+    holds = iter(template([each[_CONDITION] for each in conditional]) if conditional else [])
+    stated = {
+        key: [_without_condition(each) for each in elements if not _has_condition(each) or boolean(next(holds))]
+        for key, elements in wanted.items()
+    }
+    return template(stated) if any(stated.values()) else stated
+
+
+def _has_condition(element) -> bool:
+    return isinstance(element, dict) and _CONDITION in element
+
+
+def _without_condition(element):
+    if not _has_condition(element):
+        return element
+    return {key: value for key, value in element.items() if key != _CONDITION}
+
+
+def listed(plates: t.Iterable[dict], key: str) -> list:
+    """What several plates state under a key; packages with their C(part), and what is left of a part by its name."""
+    if key not in _OWNED:
+        return [each for plate in plates for each in plate[key]]
+    owner = "name" if key == _REMAINS else "part"
+    return [{**each, owner: plate["name"]} for plate in plates for each in plate[key]]
 
 
 def ordered_checks(plates: t.Iterable[dict], where: str) -> list[dict]:
-    """The checks of several plates, each after those that it requires; otherwise in the order of the parts."""
-    waiting = [check for plate in plates for check in plate["checks_" + where]]
+    """The checks of several plates, each with the tag of its part, which is the part's name, and after those that it
+    requires; otherwise in the order of the parts.
+    """
+    waiting = [{**check, "tag": plate["name"]} for plate in plates for check in plate["checks_" + where]]
     names = {check["name"] for check in waiting}
     done: list[dict] = []
     while waiting:

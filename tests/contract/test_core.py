@@ -113,6 +113,18 @@ def test_service_configuration_directory(machine: replay.Machine) -> None:
     machine.run("rm -r /usr/local/etc/rc.conf.d")
 
 
+def test_su_has_no_login_without_a_directory(machine: replay.Machine) -> None:
+    """As services are run that PostgreSQL's rc script starts: nobody goes on in another directory."""
+    machine.run("pw useradd homeless -d /nonexistent -s /bin/sh").check_returncode()
+    assert output(machine, "su -l homeless -c 'echo in'", 1) == "su: no directory\n"
+    assert output(machine, "su homeless -c 'echo in'") == "in\n"
+    machine.run("install -d -o homeless -m 700 /nonexistent && chmod 000 /nonexistent").check_returncode()
+    assert output(machine, "su -l homeless -c pwd", 1) == "su: no directory\n"
+    machine.run("chmod 700 /nonexistent")
+    assert output(machine, "su -l homeless -c pwd") == "/nonexistent\n"
+    machine.run("pw userdel homeless -r")
+
+
 def test_daemon_restarts(machine: replay.Machine) -> None:
     """-r starts a program again that ended; ending the supervisor ends both and removes the pid files."""
     start = "daemon -f -r -R 1 -P /tmp/super.pid -p /tmp/child.pid -t runner /bin/sleep 3600"

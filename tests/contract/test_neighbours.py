@@ -100,7 +100,8 @@ def test_pebble_answers_with_a_certificate_of_the_test_ca(neighbour):
 @pytest.mark.parametrize("neighbour", ["smtp-sink"], indirect=True)
 def test_smtp_sink_keeps_mail_of_all_three_ports(neighbour):
     ports = [10025, 10465, 10587]
-    info = neighbour.start("--address", ADDRESS, "--ports", ",".join(map(str, ports)))
+    kinds = zip(ports, ("starttls", "implicit", "starttls_required"))
+    info = neighbour.start("--address", ADDRESS, "--ports", ",".join(f"{port}:{kind}" for port, kind in kinds))
     message = "Subject: hello\r\n\r\nbody"
 
     def login(client):

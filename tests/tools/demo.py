@@ -36,8 +36,6 @@ def start():
     DEMO.describe(**DEMO.start_neighbours())
     say("Deploying with ansible-playbook potluck.matrix.site")
     DEMO.playbook("site")
-    say("Registering the first account with ansible-playbook potluck.matrix.accounts")
-    DEMO.playbook("accounts")
     print(
         """
 The homeserver is up, after %(seconds)d seconds.

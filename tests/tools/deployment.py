@@ -56,6 +56,21 @@ def module_archives():
     return TOP / ".cache/archives" / digest.hexdigest()[:16]
 
 
+def environment(**more):
+    """What Ansible is to find in its environment for any run of the suite or the demo."""
+    return {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(TOP / ".ansible/collections"),
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        "ANSIBLE_CALLBACK_PLUGINS": str(TOP / "tests/tools/callback"),
+        "ANSIBLE_CALLBACKS_ENABLED": "keep_archives",
+        "KEEP_ARCHIVES_DIRECTORY": str(module_archives()),
+        "PATH": "{}:{}".format(TOP / ".venv/bin", os.environ["PATH"]),
+        **more,
+    }
+
+
 class Deployment:
     """One host with one homeserver, and neighbours of its own.
 
@@ -241,17 +256,7 @@ class Deployment:
         )
 
     def environment(self, **more):
-        return {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(TOP / ".ansible/collections"),
-            "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-            "ANSIBLE_CALLBACK_PLUGINS": str(TOP / "tests/tools/callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "keep_archives",
-            "KEEP_ARCHIVES_DIRECTORY": str(module_archives()),
-            "PATH": "{}:{}".format(TOP / ".venv/bin", os.environ["PATH"]),
-            **more,
-        }
+        return environment(**more)
 
     def command(self, name, *arguments):
         """The command line of one of the collection's playbooks."""

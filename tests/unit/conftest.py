@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import http.client
+import pathlib
+import sys
 import urllib.request
 
 import jinja2
@@ -18,6 +20,7 @@ from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 
 init_plugin_loader([])
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
 
 def compile_once(compile_template):

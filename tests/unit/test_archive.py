@@ -13,7 +13,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 PRODUCT = re.compile(
-    r"(FILES|MANIFEST)\.json|README\.md|LICENSE|CHANGELOG\.rst|changelogs/[\w.]+|meta/(runtime\.yml|[\w.-]+)|docs/([\w-]+/)*[\w-]+\.md"
+    r"(FILES|MANIFEST)\.json|README\.md|LICENSE|bindep\.txt|CHANGELOG\.rst|changelogs/[\w.]+|meta/(runtime\.yml|[\w.-]+)|docs/([\w-]+/)*[\w-]+\.md"
     r"|playbooks/([\w-]+/)*\w+\.yml|plugins/\w+/(_?\w+/)*\w+\.py|roles/\w+/(README\.md|\w+/[\w.-]+)"
 )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -20,8 +21,10 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors imp
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import (
     accounts,
     consul,
+    controller_files,
     dataset_rules,
     ldap,
+    locations,
     mail,
     names,
     network,
@@ -29,6 +32,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import (
     pots,
     storage,
     values,
+    well_known,
 )
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import (
     conf,
@@ -44,8 +48,10 @@ from ansible_collections.potluck.matrix.plugins.plugin_utils import _preflight
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import OPTIONS, VARIABLES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from ldap3.operation import search as ldap3_search
 from test_preflight_options import TABLE as BAD_OPTIONS
 from test_preflight_table import BRIDGE, CASES, CONSUL, DNS, GOOD, LDAP, LOGIN, MAIL, NOSSL, SECRET, Unusable, ssh_key
+from thorough import THOROUGH
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures/pot"
 BOOLEANS = [True, False, "true", "false", "True", "FALSE", "yes", "no", "on", "off", "1", "0", 1, 0]
@@ -60,6 +66,7 @@ HOSTS = [
     "Host.Example.com",
     "1a.example.com",
     "a-b.example",
+    "_a.b_c.example",
 ]
 MAILS = [
     "a@example.com",
@@ -99,17 +106,23 @@ FILTERS = [
     "(a=)",
     "(a=ü)",
     "(&" + "(a=b)" * 500 + ")",
-    "(!" * 400 + "(a=b)" + ")" * 400,
+    "(|" + "(memberOf=cn=some group,ou=Groups,dc=example,dc=com)" * 1000 + ")",
+    "(!" * 64 + "(a=b)" + ")" * 64,
+    "(&\n  (a=b)\n  (| (c= d ) ( e=f )\n  )\n)\n",
     "(a=*b*c*)",
 ]
 # variable → (what else is set, good values)
 GOOD_VALUES = {
     "matrix_domain": ({}, DOMAINS),
+    "matrix_host": ({}, DOMAINS),
     "matrix_ip": (
         {},
         ["10.0.0.5", "192.168.1.1", "203.0.113.7", "2001:db8::5", "fd00::1", "172.16.0.1", "100.64.0.1", "1.1.1.1"],
     ),
-    "matrix_alert_email": ({}, [*MAILS, "o'neill@example.com", "a&b@example.com"]),
+    "matrix_alert_email": (
+        {},
+        [*MAILS, "o'neill@example.com", "a&b@example.com", "jürgen.ß@example.com", "用户@example.com"],
+    ),
     "matrix_pot_name": ({}, ["a", "matrix-example", "1a", "a_b", "a+b", "x" * 55, "A"]),
     "matrix_pot_network_type": ({}, ["alias", "inherit", "public-bridge"]),
     "matrix_pot_interface": ({}, ["em0", "vtnet0", "lagg0.100", "igb1", "bridge0", ""]),
@@ -129,6 +142,7 @@ GOOD_VALUES = {
         {},
         [
             "https://pkg.example.com/${ABI}/latest",
+            "https://pkg_1.example.com/${ABI}/latest",
             "file:///packages",
             "pkg+https://pkg.freebsd.org/${ABI}/quarterly",
             "",
@@ -175,7 +189,14 @@ GOOD_VALUES = {
     "matrix_datacenter": (CONSUL, ["dc1", "a-b_c", "1"]),
     "matrix_consul_servers": (
         CONSUL,
-        ["10.0.0.2", "10.0.0.2,10.0.0.3", ["a.example.com", "10.0.0.2"], "2001:db8::2", ["127.0.0.1"]],
+        [
+            "10.0.0.2",
+            "10.0.0.2,10.0.0.3",
+            ["a.example.com", "10.0.0.2"],
+            "consul_1,consul_2.example.com",
+            "2001:db8::2",
+            ["127.0.0.1"],
+        ],
     ),
     "matrix_gossip_key": (CONSUL, [base64.b64encode(bytes(size)).decode() for size in (16, 24, 32)]),
     "matrix_consul_dns": (DNS, BOOLEANS),
@@ -186,12 +207,31 @@ GOOD_VALUES = {
     "matrix_certificate_watch_days": ({}, [1, 14, "30", 9999]),
     "matrix_certificate_warning_days": ({}, [1, 14, "30", 9999]),
     "matrix_shared_secret": ({}, SECRETS),
-    "matrix_smtp_host": (MAIL, [*HOSTS, ""]),
-    "matrix_smtp_port": (MAIL, [25, 465, 587, "25", "465", "587"]),
+    "matrix_smtp_host": (MAIL, [*(host for host in HOSTS if "_" not in host), ""]),
+    "matrix_smtp_port": ({**MAIL, "matrix_smtp_tls": "starttls"}, [25, 465, 587, "25", 2525, "65535"]),
+    "matrix_smtp_tls": (MAIL, ["none", "starttls", "starttls_required", "implicit", ""]),
+    "matrix_smtp_tls_name": (MAIL, [*(host for host in HOSTS if "_" not in host), ""]),
+    "matrix_files": (
+        {},
+        [
+            [],
+            [{"source": __file__, "path": "a/b.c/d-1+2=3@x", "mode": "0644"}],
+            [{"source": __file__, "path": "a", "owner": "synapse", "mode": "400", "registration": "no"}],
+        ],
+    ),
+    "matrix_mail_app_name": (MAIL, ["Our Matrix", "ü", "100 %", ""]),
+    "matrix_mail_client_url": (MAIL, ["https://chat.example.com", "http://a:8080/x/", ""]),
+    "matrix_mail_subjects": (
+        MAIL,
+        [{}, {"password_reset": "New %(app)s at %(server_name)s, 100 %%"}, {"messages_in_room": "ü %(room)s"}],
+    ),
     "matrix_smtp_user": (LOGIN, SECRETS),
     "matrix_smtp_password": (LOGIN, SECRETS),
-    "matrix_smtp_from": (MAIL, MAILS),
-    "matrix_max_upload_size": ({}, [1, "1", "50M", "512K", 104857600, "999999999999999"]),
+    "matrix_smtp_from": (
+        MAIL,
+        [*MAILS, "Our Matrix <a@example.com>", "O'Neill, Jürgen: 100 % <A@example.com>", '"A, B" <a@example.com>'],
+    ),
+    "matrix_max_upload_size": ({}, [1, "1", "50M", "512K", "1G", "10G", 104857600, "999999999999999"]),
     "matrix_accounts": (
         {},
         [
@@ -202,6 +242,9 @@ GOOD_VALUES = {
                 {"name": "0a", "password": "x y", "display_name": "Ä \U0001f469\u200d\U0001f52c"},
             ],
             [{"name": "1_a"}],
+            [{"name": "a", "state": "active", "admin": "no", "password": "x", "update_password": "always"}],
+            [{"name": "a", "state": "deactivated"}, {"name": "b", "sign_out": "all"}],
+            [{"name": "a", "state": "present", "update_password": "on_create", "sign_out": ["JLAFKJWSCS", "x y"]}],
         ],
     ),
     "matrix_tls_mode": ({}, ["acme", "selfsigned", "none"]),
@@ -219,9 +262,58 @@ GOOD_VALUES = {
         ],
     ),
     "matrix_ssl_email": ({}, MAILS),
+    "matrix_well_known_client": (
+        {},
+        [
+            {},
+            {"m.identity_server": {"base_url": "https://vector.im"}},
+            {"org.matrix.msc4143.rtc_foci": [{"type": "livekit", "livekit_service_url": "https://rtc.example.com/x"}]},
+            {"org.matrix.msc2965.authentication": {"issuer": "https://auth.example.com/", "account": "https://a.b/"}},
+            {"org.example": {"a": [1, 1.5, True, None, "it's $1 \\ \u20ac\n", {"b": {}}]}},
+            {"org.example": "x" * 3000},
+        ],
+    ),
+    "matrix_admin_api_from": ({}, [[], ["10.0.0.1"], ["10.0.0.0/8", "2001:DB8::/32"], ["fc00::/7"]]),
+    "matrix_locations": (
+        {},
+        [
+            [],
+            [{"path": "/admin/", "to": "http://10.0.0.9:8080/", "allow": ["10.0.0.0/8", "::1"]}],
+            [{"path": "/", "to": "http://[2001:db8::9]:80"}, {"path": "/a", "to": "unix:/var/run/a_b-c.sock"}],
+            [{"path": f"/_matrix/client/v3/{name}", "to": "http://10.0.0.9:1"} for name in ("login", "logout/all")],
+            [{"path": "/", "text": "<p>it's $1</p>\n", "type": "text/html"}, {"path": "/healthy", "text": "\u20ac"}],
+            [{"path": "/.well-known/openid-configuration", "redirect": "https://auth.example.com/x?y#z"}],
+            [{"path": "/a.b/c~d", "redirect": "/"}, {"path": "/.well-known/", "to": "http://10.0.0.9:8080"}],
+            [{"path": "/same", "to": "http://10.0.0.5:8080"}, {"path": "/same/", "to": "http://10.0.0.5:8080"}],
+            [{"path": "/long", "text": "x" * 4000}],
+        ],
+    ),
+    "matrix_support": (
+        {},
+        [
+            {},
+            {"contacts": []},
+            {"support_page": "https://example.com/help?a=b"},
+            {"contacts": [{"role": "m.role.admin", "email_address": "j\u00fcrgen@example.com"}]},
+            {"contacts": [{"role": "com.example.abuse", "matrix_id": "@_a.b-c=/+1:xn--bcher-kva.example:8448"}]},
+            {
+                "contacts": [
+                    {"role": "m.role.security", "email_address": "a@example.com", "matrix_id": "@a:b.example"},
+                    {"role": "m.role.security", "matrix_id": "@1:[2001:db8::1]:8448"},
+                ],
+                "support_page": "http://help.example.com",
+            },
+        ],
+    ),
     "matrix_acme_directory": (
         {},
-        ["https://acme.example.com/directory", "https://10.0.0.1:14000/dir", "https://[2001:db8::1]/dir?x=1&y=2", ""],
+        [
+            "letsencrypt",
+            "https://acme.example.com/directory",
+            "https://10.0.0.1:14000/dir",
+            "https://[2001:db8::1]/dir?x=1&y=2",
+            "",
+        ],
     ),
     "matrix_acme_eab_kid": (
         {"matrix_acme_eab_hmac_key": "k"},
@@ -230,6 +322,10 @@ GOOD_VALUES = {
     "matrix_acme_eab_hmac_key": (
         {"matrix_acme_eab_kid": "k"},
         ["zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W", "a-b_c", "a+b/c==", "12345"],
+    ),
+    "matrix_acme_dns": (
+        {},
+        [{}, {"plugin": "dns_cf"}, {"plugin": "dns_acmedns", "wait": 0, "settings": {"ACMEDNS_SUBDOMAIN": "a$b \\"}}],
     ),
     "matrix_extra_domains": ({}, [[], ["a.example.com"], DOMAINS[1:]]),
     "matrix_ldap_server": (LDAP, [*HOSTS, HOSTS[:2], ""]),
@@ -258,6 +354,10 @@ GOOD_VALUES = {
             ssh_key() + "\n" + ssh_key() + "\n",
             "# my key\n" + ssh_key(),
             ssh_key() + " two words",
+            'from="10.0.0.0/8,!10.0.0.1",no-pty ' + ssh_key(),
+            r'restrict,pty,command="echo \"a, b\" $SSH_ORIGINAL_COMMAND" ' + ssh_key(),
+            'cert-authority,principals="ops,admin" ' + ssh_key("ssh-rsa", 257),
+            'permitopen="a:1",permitopen="b:2",expiry-time="20301231" ' + ssh_key() + "\n  # more\n" + ssh_key(),
         ],
     ),
     "matrix_control_user_name": ({}, ["control", "ops", "a", "_x", "a-b_c", "x" * 32, "admin1"]),
@@ -278,21 +378,37 @@ GOOD_VALUES = {
     "matrix_node_exporter_tls_key": ({"matrix_node_exporter_tls_certificate": "/c"}, PATHS),
     "matrix_verify_outside": ({}, BOOLEANS),
     "matrix_snapshot": ({}, ["", "upgrade-20260101T000000Z", "before.the-move:1"]),
+    "matrix_upgrade_rollback": ({}, BOOLEANS),
+    "matrix_upgrade_keep": ({}, [{}, {"number": 3}, {"days": "30"}, {"number": 1, "days": 9999}]),
+    "matrix_remove": ({}, ["", "matrix1", "matrix1.example.com"]),
+    "matrix_remove_dataset": ({"matrix_dataset": "zroot/red"}, ["", "zroot/red"]),
+    "matrix_remove_certificate": ({}, ["keep", "revoke"]),
     "matrix_python": ({}, ["/usr/local/bin/python3.11"]),
     "matrix_synapse_data_directory": ({}, ["/mnt/matrixdata/matrix-synapse", "/mnt/synapse"]),
     "matrix_synapse_socket": ({}, ["/var/run/matrix-synapse/synapse.sock"]),
     "matrix_metrics_directory": ({}, ["/var/db/node_exporter"]),
     "matrix_tls_directory": ({}, ["/mnt/matrixdata/tls"]),
+    "matrix_revive_program": ({}, ["/usr/local/bin/matrix-revive"]),
     "matrix_tls_program": ({}, ["/usr/local/libexec/matrix-tls"]),
     "matrix_acme_webroot": ({}, ["/usr/local/www/acme"]),
-    "matrix_database": ({}, ["sqlite", "postgresql"]),
+    "matrix_database": (
+        {},
+        [
+            "sqlite",
+            "postgresql",
+            {"host": "db.example.com", "password": "p:w\\ \u00e4", "sslmode": "require"},
+            {"host": "10.0.0.9", "port": "6432", "name": "m-1", "user": "u@h", "password": "x", "sslmode": "disable"},
+            {"host": "2001:db8::9", "password": "5", "sslmode": "disable", "dump": False},
+        ],
+    ),
     "matrix_sqlite_keep": ({}, BOOLEANS),
+    "matrix_postgresql_keep": ({}, BOOLEANS),
     "matrix_postgresql_version": ({}, ["14", "15", 18, ""]),
     "matrix_postgresql_settings": (
         {},
         [{}, {"work_mem": "6MB"}, {"max_connections": 80, "jit": True}, {"auto_explain.log_min_duration": 0.5}],
     ),
-    "matrix_postgresql_socket_directory": ({}, ["/var/run/postgresql"]),
+    "matrix_postgresql_socket_directory": ({}, ["/var/run/postgresql", "/" + 88 * "a"]),
     "matrix_serial": ({}, ["", 1, "5", "50%", "100%", [1, 5, "20%"]]),
     "matrix_max_fail_percentage": ({}, [0, 20, "100"]),
     "matrix_canary": ({}, ["", []]),
@@ -409,7 +525,9 @@ NAMES = st.sampled_from(
 MORE = [LDAP, CONSUL, MAIL, LOGIN, DNS, NOSSL, {}]
 
 
-@settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=700 if THOROUGH else 200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(NAMES, ANYTHING, min_size=1, max_size=5), st.sampled_from(MORE))
 def test_no_value_ends_in_a_traceback(check_all, variables, context):
     servers = {"matrix1": {**GOOD, **context, **variables}, "matrix2": {**GOOD, **variables}}
@@ -417,7 +535,9 @@ def test_no_value_ends_in_a_traceback(check_all, variables, context):
     assert all(line.startswith("- matrix") for line in report.splitlines()[1:]), report
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300 if THOROUGH else 100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(NAMES, st.text(st.characters(codec="utf-8"), max_size=40))
 def test_no_text_of_an_inventory_ends_in_a_traceback(check_all, name, text):
     try:
@@ -428,7 +548,9 @@ def test_no_text_of_an_inventory_ends_in_a_traceback(check_all, name, text):
         check_all({"matrix1": {**GOOD, **loaded}})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150 if THOROUGH else 60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from([name for name in VARIABLES if _preflight.is_secret(name)]), ANYTHING)
 def test_no_secret_is_quoted(check_all, name, value):
     marked = yaml.safe_load(yaml.safe_dump([value, {"name": "a b", "x": SECRET}, SECRET]))
@@ -447,13 +569,16 @@ GRAMMARS = [
     consul.gossip_key,
     consul.node_name,
     consul.servers_or_none,
+    locations.locations,
     ldap.attribute,
     ldap.distinguished_name,
     ldap.ldap_domain,
     ldap.search_filter,
     mail.address,
     mail.mail_or_none,
-    mail.mail_port,
+    mail.sender,
+    mail.subjects,
+    controller_files.files,
     mail.shell_address,
     names.address,
     names.domain_name,
@@ -472,6 +597,9 @@ GRAMMARS = [
     network.port_or_off,
     network.resolvers,
     network.server_and_port,
+    well_known.client_document,
+    well_known.support,
+    well_known.user_id,
     network.url("https"),
     pots.bridge,
     pots.interface,
@@ -532,10 +660,20 @@ FILTER = st.recursive(
 )
 
 
+def request(text):
+    """What ldap3 sends to search by a filter."""
+    return ldap3_search.search_operation("dc=x", text, "SUBTREE", "ALWAYS", ["1.1"], 0, 0, False, None, None)
+
+
 @settings(max_examples=200, deadline=None)
 @given(FILTER, st.data())
 def test_filters_of_the_grammar_pass_and_unbalanced_ones_do_not(text, data):
     assert ldap.search_filter(text) == text
+    # Folded or not, ldap3 makes the same of it.
+    spaces = st.text(" \n\t", max_size=3)
+    folded = re.sub(r"\((?=[&|!])|(?<=\([&|!])|\)(?=[()])", lambda found: found.group() + data.draw(spaces), text)
+    assert ldap.search_filter(folded) == text
+    assert request(folded) == request(text)
     position = data.draw(st.sampled_from([index for index, character in enumerate(text) if character in "()"]))
     with pytest.raises(ValueError):
         ldap.search_filter(text[:position] + text[position + 1 :])

@@ -78,6 +78,7 @@ TABLE = {
     "tls_selfsigned_addresses": ["10.0.0.5", ["example.com"], ["0.0.0.0"], [5], ["10.0.0.5", "10.0.0.5"]],
     "reverse_proxy_synapse_socket": BAD_PATHS,
     "matrix_tls_directory": BAD_PATHS,
+    "matrix_revive_program": BAD_PATHS,
     "matrix_tls_program": BAD_PATHS,
     "matrix_acme_webroot": BAD_PATHS,
     "tls_acme_home": BAD_PATHS,
@@ -216,6 +217,17 @@ def test_an_option_that_may_say_something_else_is_judged_like_its_variable(check
     assert check_all({"matrix1": {**GOOD, option: "10.0.0.9"}}) == []
     (found,) = check_all({"matrix1": {**GOOD, option: "10.0.0.256"}})
     assert found.variable == option
+
+
+@pytest.mark.parametrize("option", ["upgrade_force_newer", "upgrade_restore_database"])
+def test_what_the_playbook_rollback_is_told_is_known(check_all, option):
+    """The guides and the messages of upgrade and rollback say it."""
+    assert check_all({"matrix1": {**GOOD, option: True}}) == []
+    (found,) = check_all({"matrix1": {**GOOD, option: "perhaps"}})
+    assert found.variable == option
+    # What roles tell each other is nobody's to set.
+    (found,) = check_all({"matrix1": {**GOOD, "upgrade_tag": "upgrade-20260101T000000Z"}})
+    assert "is not known" in str(found)
 
 
 def test_there_are_second_spellings():

@@ -50,6 +50,15 @@ PROVIDED = {
     "matrix_verify_ca_file": "good.pem",
 }
 NOSSL = {"matrix_nossl": True}
+IRC = {"source": "irc.yaml", "path": "bridges/irc.yaml", "registration": True}
+REGISTRATION = {
+    "id": "irc",
+    "url": "http://127.0.0.1:9999",
+    "as_token": SECRET,
+    "hs_token": f"{SECRET}-2",
+    "sender_localpart": "ircbot",
+    "namespaces": {"users": [{"regex": "@irc_.*:example\\.com", "exclusive": True}]},
+}
 
 NOT_TEXT = [(5, "is a number"), (["x"], "is a list"), ({"x": 1}, "is a dictionary"), (None, "missing after the colon")]
 BAD_BOOLEANS = ["maybe", "", 2, "ja", None, ["true"], "true ", 1.5]
@@ -71,15 +80,47 @@ BAD_HOSTS = [
     ("ex ample.com", "holds a blank"),
     ("[2001:db8::1]", "has brackets"),
     ("example.com/x", "has a path"),
-    ("exa_mple.com", "something other than letters"),
+    ("exa+mple.com", "something other than letters"),
     ("user@example.com", "has a user name"),
     ("bücher.example", 'not in its normal form "xn--bcher-kva.example"'),
     ("-a.example.com", "hyphen"),
 ]
+ELSEWHERE = {"host": "db.example.com", "password": SECRET, "sslrootcert": "good.pem"}
+BAD_DATABASES = [
+    ({}, "has no host"),
+    ({"host": "db.example.com", "sslrootcert": "good.pem"}, "has no password"),
+    ({**ELSEWHERE, "password": ""}, "has no password"),
+    ({**ELSEWHERE, "password": 12345}, "has as password something, which is a number; put it in quotes"),
+    ({**ELSEWHERE, "password": SECRET + "\n"}, "has as password something, which holds a line break"),
+    ({**ELSEWHERE, "database": "synapse"}, 'has the key "database", which is none of host, port, name'),
+    ({**ELSEWHERE, 5: "synapse"}, 'has the key "5", which is none of'),
+    ({**ELSEWHERE, "host": None}, "has no host"),
+    ({**ELSEWHERE, "host": "/var/run/postgresql"}, "is a directory; a PostgreSQL in the pot is matrix_database"),
+    ({**ELSEWHERE, "host": "db1.example.com,db2.example.com"}, "is more than one host"),
+    ({**ELSEWHERE, "host": "127.0.0.1"}, "is the pot itself"),
+    ({**ELSEWHERE, "host": "::1"}, "is the pot itself"),
+    ({**ELSEWHERE, "host": "localhost"}, "is the pot itself"),
+    ({**ELSEWHERE, "host": ["db.example.com"]}, "has as host something, which is a list"),
+    *(({**ELSEWHERE, "host": host}, words) for host, words in BAD_HOSTS),
+    *(({**ELSEWHERE, "port": port}, "port") for port in BAD_PORTS),
+    ({**ELSEWHERE, "port": 65536}, 'has as port "65536", which is not between 1 and 65535'),
+    ({**ELSEWHERE, "name": "postgresql://db"}, "is not of letters, digits and _ . @ -"),
+    ({**ELSEWHERE, "name": "a b"}, "is not of letters"),
+    ({**ELSEWHERE, "name": ""}, "has no name"),
+    ({**ELSEWHERE, "name": "x" * 64}, "is longer than 63 characters"),
+    ({**ELSEWHERE, "user": "dbname=x"}, "is not of letters"),
+    ({**ELSEWHERE, "sslmode": "prefer"}, "goes on without TLS when somebody on the way suppresses it"),
+    ({**ELSEWHERE, "sslmode": "on"}, "is none of verify-full, verify-ca, require, disable"),
+    ({**ELSEWHERE, "sslmode": True}, 'has as sslmode "True", which is a boolean'),
+    ({**ELSEWHERE, "sslmode": "require"}, "has an sslrootcert, at which sslmode require does not look"),
+    ({**ELSEWHERE, "sslrootcert": ""}, "has no sslrootcert, the file with the CA"),
+    ({**ELSEWHERE, "dump": "never"}, 'has as dump "never", which is neither true nor false'),
+    *(({**ELSEWHERE, "sslrootcert": path}, words) for path, words in BAD_CA_FILES),
+]
 BAD_MAILS = [
     ("admin", "exactly one @"),
     ("admin@localhost", "one label only"),
-    ("Admin <admin@example.com>", "display name"),
+    ("<admin@example.com>", "angle brackets"),
     ("a@example.com,b@example.com", "more than one address"),
     ("admin@exa mple.com", "holds a blank"),
     ("admin@example.com:25", "has a domain that"),
@@ -115,31 +156,30 @@ BAD_SECRETS += [
 ]
 
 # variable → (what else is set, [(bad value, words of the problem), …])
+BAD_DOMAINS = [
+    ("", "is empty"),
+    ("exa mple.com", "holds a blank"),
+    ("https://example.com", "is a URL"),
+    ("example.com:8448", "has a port"),
+    ("example.com.", 'not in its normal form "example.com"'),
+    ("Example.com", 'not in its normal form "example.com"'),
+    (" example.com", 'not in its normal form "example.com"'),
+    ("bücher.example", 'not in its normal form "xn--bcher-kva.example"'),
+    ("example", "one label only"),
+    ("exa_mple.com", "something other than letters"),
+    ("example..com", "empty label"),
+    ("-example.com", "hyphen"),
+    ("10.0.0.1", "is an address"),
+    ("@user:example.com", "holds an @"),
+    ("a" * 64 + ".com", "longer than 63"),
+    (".".join(["a" * 60] * 5), "longer than 253"),
+    ("example.com\n", "not in its normal form"),
+    (Unusable('uses the variable "nope", which is not defined'), '"nope", which is not defined'),
+    *NOT_TEXT,
+]
 TABLE = {
-    "matrix_domain": (
-        {},
-        [
-            ("", "is empty"),
-            ("exa mple.com", "holds a blank"),
-            ("https://example.com", "is a URL"),
-            ("example.com:8448", "has a port"),
-            ("example.com.", 'not in its normal form "example.com"'),
-            ("Example.com", 'not in its normal form "example.com"'),
-            (" example.com", 'not in its normal form "example.com"'),
-            ("bücher.example", 'not in its normal form "xn--bcher-kva.example"'),
-            ("example", "one label only"),
-            ("exa_mple.com", "something other than letters"),
-            ("example..com", "empty label"),
-            ("-example.com", "hyphen"),
-            ("10.0.0.1", "is an address"),
-            ("@user:example.com", "holds an @"),
-            ("a" * 64 + ".com", "longer than 63"),
-            (".".join(["a" * 60] * 5), "longer than 253"),
-            ("example.com\n", "not in its normal form"),
-            (Unusable('uses the variable "nope", which is not defined'), '"nope", which is not defined'),
-            *NOT_TEXT,
-        ],
-    ),
+    "matrix_domain": ({}, BAD_DOMAINS),
+    "matrix_host": ({}, BAD_DOMAINS),
     "matrix_ip": (
         {},
         [
@@ -166,7 +206,17 @@ TABLE = {
             *NOT_TEXT,
         ],
     ),
-    "matrix_alert_email": ({}, [("", "is empty"), *BAD_MAILS, *NOT_TEXT]),
+    "matrix_alert_email": (
+        {},
+        [
+            ("", "is empty"),
+            *BAD_MAILS,
+            *NOT_TEXT,
+            ("ü" * 33 + "@example.com", "before the @"),
+            ("a\u200b@example.com", "before the @"),
+            ("a\u2028b@example.com", "holds a blank"),
+        ],
+    ),
     "matrix_pot_name": (
         {},
         [
@@ -250,7 +300,7 @@ TABLE = {
             ("https://", "has no host"),
             ("https://pkg.example.com:99999/", "host or port is wrong"),
             ("https://pkg .example.com", "holds a blank"),
-            ("https://exa_mple.com/", "something other than letters"),
+            ("https://exa+mple.com/", "something other than letters"),
             *NOT_TEXT,
         ],
     ),
@@ -433,21 +483,97 @@ TABLE = {
         [(bad, "is not a number of days from 1 to 9999") for bad in (0, -5, "soon", 1.5, True, 10000)],
     ),
     "matrix_shared_secret": ({}, BAD_SECRETS),
-    "matrix_smtp_host": (MAIL, [*BAD_HOSTS, *NOT_TEXT]),
-    "matrix_smtp_port": (
+    "matrix_smtp_host": (MAIL, [*BAD_HOSTS, *NOT_TEXT, ("smtp_1.example.com", "holds an underscore, which Synapse")]),
+    "matrix_smtp_port": (MAIL, [("smtp", "is not a number"), *((bad, "") for bad in BAD_PORTS)]),
+    "matrix_smtp_tls": (
+        {**MAIL, "matrix_smtp_port": 2525},
+        [
+            (bad, "is none of none, starttls, starttls_required, implicit")
+            for bad in ("tls", "ssl", "opportunistic", "STARTTLS", "yes")
+        ]
+        + [("", "is not set, and matrix_smtp_port 2525 is none of the usual"), (True, "is a boolean"), *NOT_TEXT],
+    ),
+    "matrix_smtp_tls_name": (MAIL, BAD_HOSTS + NOT_TEXT),
+    "matrix_mail_app_name": (MAIL, [("a\nb", "line break"), ("a\tb", "control character"), *NOT_TEXT]),
+    "matrix_mail_client_url": (
         MAIL,
-        [(2525, "is none of 25, 465 and 587"), ("smtp", "is not a number"), *((bad, "") for bad in BAD_PORTS)],
+        [
+            ("chat.example.com", "does not begin with http:// or https://"),
+            ("ftp://chat.example.com", "does not begin with"),
+            ("https://", "has no host"),
+            ("https://a b", "holds a blank"),
+            ("https://a:99999", "its host or port is wrong"),
+            (5, "is a number"),
+        ],
+    ),
+    "matrix_mail_subjects": (
+        MAIL,
+        [
+            ("Reset", "is a text where a dictionary"),
+            (["password_reset"], "is a list where a dictionary"),
+            ({"reset": "x"}, 'has the unknown key "reset"; known are message_from_person_in_room'),
+            ({5: "x"}, 'has the unknown key "5"'),
+            ({"password_reset": ""}, "has for password_reset a subject that is empty"),
+            ({"password_reset": 5}, "a subject that is a number"),
+            ({"password_reset": "a\nb"}, "a subject that holds a line break"),
+            ({"password_reset": "for %(person)s"}, "a % other than in %(app)s, %(server_name)s, and in %% for itself"),
+            ({"password_reset": "100 %"}, "a % other than in"),
+            ({"message_from_person": "%s"}, "a % other than in %(app)s, %(person)s"),
+            ({"message_from_person": "%(app)d"}, "a % other than in"),
+        ],
     ),
     "matrix_smtp_user": (LOGIN, [("", "is not set, but matrix_smtp_password is"), *BAD_SECRETS]),
     "matrix_smtp_password": (LOGIN, [("", "is not set, but matrix_smtp_user is"), *BAD_SECRETS]),
-    "matrix_smtp_from": (MAIL, [("", "is not set, but matrix_smtp_host is"), *BAD_MAILS, *NOT_TEXT]),
+    "matrix_smtp_from": (
+        MAIL,
+        [
+            ("", "is not set, but matrix_smtp_host is"),
+            ("Matrix <matrix>", "exactly one @"),
+            ("Matrix <a@example.com", "angle brackets"),
+            ("Matrix <a@example.com> x", "angle brackets"),
+            ('"" <a@example.com>', "no name in front of them"),
+            ('a"b <a@example.com>', "quotation mark"),
+            ("x" * 101 + " <a@example.com>", "has a name of more than 100 characters"),
+            ("a\nb <a@example.com>", "line break"),
+            *((bad, words) for bad, words in BAD_MAILS if "\n" not in bad),
+            *NOT_TEXT,
+            ("mätrix@example.com", "outside ASCII before the @, which are not sent"),
+        ],
+    ),
+    "matrix_files": (
+        {},
+        [
+            ("irc.yaml", "is a text where a list"),
+            (["irc.yaml"], "has an item 1 that is a text where a dictionary"),
+            ([{"path": "a"}], "has no source"),
+            ([{"source": "irc.yaml"}], "has no path"),
+            ([{**IRC, "dest": "a"}], 'has the unknown key "dest"; known are source, path'),
+            ([{**IRC, "path": "/mnt/a"}], "is an absolute path"),
+            *(([{**IRC, "path": path}], "not a path of plain names") for path in ("../a", "a/../b", ".a", "a b", "a/")),
+            ([{**IRC, "path": ["a"]}], "has as path something that is a list"),
+            ([{**IRC, "owner": "www"}], "is none of root, synapse"),
+            ([{**IRC, "mode": 640}], "is a number; put the mode in quotes"),
+            ([{**IRC, "mode": "4755"}], "a digit in front"),
+            ([{**IRC, "mode": "0600"}], "has the mode 600, with which Synapse is unable to read a registration"),
+            ([{**IRC, "registration": "maybe"}], "is neither true nor false"),
+            ([IRC, {**IRC, "source": "other.yaml"}], 'has the path "bridges/irc.yaml" twice'),
+            ([IRC, {**IRC, "path": "bridges", "registration": False}], "below that of another file"),
+            ([{**IRC, "source": "absent.yaml"}], '"absent.yaml", which does not exist on the controller'),
+            ([{**IRC, "source": "."}], "is a directory"),
+            ([{**IRC, "source": "good.key"}], "is not the registration of an application service"),
+            ([{**IRC, "source": "tokenless.yaml"}], "has no as_token, a text"),
+            ([IRC, {**IRC, "path": "b"}], "two registrations, bridges/irc.yaml and b, with one id"),
+            ([IRC, {"source": "other.yaml", "path": "b", "registration": True}], "with one hs_token"),
+        ],
+    ),
     "matrix_max_upload_size": (
         {},
         [
-            ("50MB", "followed by K or M"),
+            ("50MB", "followed by K, M or G"),
             ("50 M", "followed"),
             ("0", "followed"),
-            ("1G", "followed"),
+            ("1T", "followed"),
+            ("1g", "followed"),
             (-5, "followed"),
             ("", "is empty"),
             (1.5, "is a number where a size"),
@@ -466,6 +592,12 @@ TABLE = {
             ([{"name": "a", "password": 5}], "password that is a number; put it in quotes"),
             ([{"name": "a", "admin": "maybe"}], "admin that is neither true nor false"),
             ([{"name": "a", "pass": SECRET}], 'unknown key "pass"'),
+            ([{"name": "a", "state": "absent"}], "state that is none of present, active, deactivated"),
+            ([{"name": "a", "update_password": "always"}], "without a password"),
+            ([{"name": "a", "update_password": True}], "update_password that is a boolean"),
+            ([{"name": "a", "sign_out": "D1"}], "sign_out that is none of all"),
+            ([{"name": "a", "sign_out": True}], "sign_out that is a boolean"),
+            ([{"name": "a", "sign_out": ["D1", "D1"]}], "sign_out that has item 2"),
             ([{"name": "0123"}], "is a number, which Synapse keeps for guests"),
             ([{"name": "-5"}], "is a number"),
             ([{"name": "_admin"}], "begins with an underscore"),
@@ -504,6 +636,146 @@ TABLE = {
             ("", "is empty"),
         ],
     ),
+    "matrix_well_known_client": (
+        {},
+        [
+            ("m.homeserver", "is a text where a dictionary"),
+            ([], "is a list"),
+            ({"m.homeserver": {"base_url": "https://x.example"}}, 'sets "m.homeserver", which is made of matrix_host'),
+            ({5: 1}, 'the key "5", which is not a text'),
+            ({"a": {"": 1}}, 'the key "", which is not a text'),
+            ({"a": float("nan")}, "holds nan, which JSON has not"),
+            ({"a": [float("inf")]}, "holds inf, which JSON has not"),
+            ({"a": datetime.date(2026, 1, 1)}, "which JSON has not; put it in quotes"),
+            ({"a": "x" * 4000}, "longer than 4000 characters of JSON"),
+            ({"a": "$" * 600}, "longer than 4000 characters of JSON"),
+            ({"m.identity_server": "https://x.example"}, 'has a "m.identity_server" that is a text'),
+            ({"m.identity_server": {"base_url": "x"}}, "does not begin with http://"),
+            ({"org.matrix.msc2965.authentication": {"account": "https://x.example"}}, "has no issuer"),
+            ({"org.matrix.msc4143.rtc_foci": {"type": "livekit"}}, "is a dictionary where a list"),
+            ({"org.matrix.msc4143.rtc_foci": [{"livekit_service_url": "https://x"}]}, "a focus without a type"),
+            ({"org.matrix.msc4143.rtc_foci": [{"type": "livekit"}]}, "has no livekit_service_url"),
+            ("", "is empty"),
+            (None, "missing after the colon"),
+        ],
+    ),
+    "matrix_admin_api_from": (
+        {},
+        [
+            ("10.0.0.1", "is a text where a list"),
+            (["10.0.0.300"], "not an address or a network"),
+            (["10.0.0.1/8"], "not the first address"),
+            (["0.0.0.0/0"], "trust everybody"),
+            (["10.0.0.0/255.0.0.0"], "not an address or a network"),
+            (["fe80::1%em0"], "not an address or a network"),
+            (["fe80::1%0; }"], "not an address or a network"),
+            (["10.0.0.1", "10.0.0.1"], "is given twice"),
+            (["admin.example.com"], "not an address or a network"),
+            ("", "is empty"),
+        ],
+    ),
+    "matrix_locations": (
+        {},
+        [
+            ("/admin/", "is a text where a list"),
+            (["/admin/"], "has as location 1 something that is a text where a dictionary"),
+            ([{"to": "http://10.0.0.9:80"}], "has no path"),
+            ([{"path": "/x"}], "has nothing where one of to, text, redirect"),
+            ([{"path": "/x", "text": "a", "to": "http://10.0.0.9:80"}], "has to and text where one of"),
+            ([{"path": "/x", "text": "a", "root": "/usr"}], 'has the key "root", which is none of path, to'),
+            ([{"path": "/x", "text": "a"}, {"path": "/x", "text": "b"}], 'has the path "/x" twice'),
+            *(
+                ([{"path": path, "text": "a"}], words)
+                for path, words in (
+                    ("x", "does not begin with a slash"),
+                    ("", "does not begin with a slash"),
+                    (5, "is a number"),
+                    ("/a b", "something other than letters"),
+                    ("/a;", "something other than letters"),
+                    ("/a{}", "something other than letters"),
+                    ("/$host", "something other than letters"),
+                    ("/%61", "something other than letters"),
+                    ("/a//b", "something other than letters"),
+                    ("/a/../b", "something other than letters"),
+                    ("/./b", "something other than letters"),
+                    ("/a/..", "something other than letters"),
+                    ("/a\n", "something other than letters"),
+                    ("/" + "x" * 200, "longer than 200"),
+                    ("/_matrix/", "is the homeserver's own (/_matrix/)"),
+                    ("/_matrix", "is the homeserver's own (/_matrix/)"),
+                    ("/_matrix/client/v3/sync", "is the homeserver's own (/_matrix/)"),
+                    ("/_matrix/client/v3/login/", "is the homeserver's own (/_matrix/)"),
+                    ("/_synapse/admin/", "is the homeserver's own (/_synapse/)"),
+                    ("/.well-known/matrix/client", "is the homeserver's own (/.well-known/matrix/)"),
+                    ("/.well-known/acme-challenge/", "is the homeserver's own (/.well-known/acme-challenge/)"),
+                    ("/health", "is the homeserver's own (/health)"),
+                )
+            ),
+            *(
+                ([{"path": "/x/", "to": target}], words)
+                for target, words in (
+                    ("https://10.0.0.9:80", "does not begin with http://"),
+                    ("10.0.0.9:80", "does not begin with http://"),
+                    ("http://10.0.0.9", "has no port"),
+                    ("http://admin.example.com:80", "would not start while nobody knows a name"),
+                    ("http://10.0.0.9:080", 'not in its normal form "http://10.0.0.9:80"'),
+                    ("http://10.0.0.9:80/?x", "not in its normal form"),
+                    ("http://a@10.0.0.9:80", "not in its normal form"),
+                    ("http://10.0.0.9:80/a;b/", "something other than letters"),
+                    ("http://10.0.0.9:80/a", "has to end in a slash like the location's"),
+                    ("unix:x.sock", "not of the form unix:"),
+                    ("unix:/a b", "not of the form unix:"),
+                    ("unix:/a/../b", "not of the form unix:"),
+                    ("unix:/a:/x", "not of the form unix:"),
+                    ("unix:/var/run/matrix-synapse/synapse.sock", "matrix_admin_api_from is for that"),
+                    ("http://10.0.0.5:8447", "would ask itself for ever"),
+                    ("http://127.0.0.1:80/x/", "would ask itself for ever"),
+                    (5, "is a number"),
+                )
+            ),
+            ([{"path": "/x", "text": " \n"}], "is empty"),
+            ([{"path": "/x", "text": "a\x00"}], "control character"),
+            ([{"path": "/x", "text": "x" * 4001}], "is longer than 4000 bytes"),
+            ([{"path": "/x", "text": "$" * 300}], "is longer than 4000 bytes"),
+            ([{"path": "/x", "text": 5}], "is a number"),
+            ([{"path": "/x", "text": "a", "type": "text/xml"}], "is none of text/plain"),
+            ([{"path": "/x", "redirect": "/y", "type": "text/plain"}], "has a type, which is for a text"),
+            ([{"path": "/x", "redirect": "/x"}], "leads back to itself"),
+            ([{"path": "/x", "redirect": "y"}], "does not begin with http://"),
+            ([{"path": "/x", "redirect": "https://x.example/$y"}], "holds the character $"),
+            ([{"path": "/x", "text": "a", "allow": []}], "nobody would get there"),
+            ([{"path": "/x", "text": "a", "allow": "10.0.0.1"}], "is a text where a list"),
+            ([{"path": "/x", "text": "a", "allow": ["0.0.0.0/0"]}], "trust everybody"),
+            ("", "is empty"),
+            (None, "missing after the colon"),
+        ],
+    ),
+    "matrix_support": (
+        {},
+        [
+            ("admin@example.com", "is a text where a dictionary"),
+            ({"contact": []}, 'the key "contact", which is none of contacts, support_page'),
+            ({"contacts": {"role": "m.role.admin"}}, "is a dictionary where a list"),
+            ({"contacts": ["admin@example.com"]}, "has as contact 1 something that is a text where a dictionary"),
+            ({"contacts": [{"email_address": "a@example.com"}]}, "has no role (m.role.admin or m.role.security)"),
+            ({"contacts": [{"role": "m.role.admin"}]}, "has neither matrix_id nor email_address"),
+            ({"contacts": [{"role": "admin", "matrix_id": "@a:example.com"}]}, "is none of m.role.admin"),
+            ({"contacts": [{"role": "m.role.boss", "matrix_id": "@a:example.com"}]}, "is none of m.role.admin"),
+            (
+                {"contacts": [{"role": "m.role.admin", "matrix_id": "a:example.com"}]},
+                "not of the form @name:example.com",
+            ),
+            ({"contacts": [{"role": "m.role.admin", "matrix_id": "@a"}]}, "has a server that"),
+            ({"contacts": [{"role": "m.role.admin", "matrix_id": "@a:exa mple"}]}, "has a server that"),
+            ({"contacts": [{"role": "m.role.admin", "email_address": "a"}]}, "does not hold exactly one @"),
+            ({"contacts": [{"role": "m.role.admin", "email_address": None}]}, "email_address something"),
+            ({"contacts": [{"role": "m.role.admin", "email": "a@example.com"}]}, 'has the key "email"'),
+            ({"support_page": "example.com/help"}, "does not begin with http"),
+            ({"support_page": "https://example.com/" + "x" * 2000}, "longer than anybody reads"),
+            ("", "is empty"),
+            (None, "missing after the colon"),
+        ],
+    ),
     "matrix_ssl_email": (
         {},
         [
@@ -514,9 +786,34 @@ TABLE = {
             *NOT_TEXT,
         ],
     ),
+    "matrix_acme_dns": (
+        {},
+        [
+            ("dns_cf", "is a text where a dictionary"),
+            ([], "is a list where a dictionary"),
+            ("", "is empty"),
+            ({"settings": {"CF_Token": SECRET}}, "has no plugin"),
+            ({"plugin": ""}, "has no plugin"),
+            ({"plugin": "cf"}, "whose names begin with dns_"),
+            ({"plugin": "dns_cf; reboot"}, "whose names begin with dns_"),
+            ({"plugin": "../dns_cf"}, "whose names begin with dns_"),
+            ({"plugin": 5}, "has as plugin"),
+            ({"plugin": "dns_cf", "waits": 5}, 'has the key "waits"'),
+            ({"plugin": "dns_cf", "wait": "soon"}, "is not a whole number"),
+            ({"plugin": "dns_cf", "wait": 7200}, "is not between 0 and 3600"),
+            ({"plugin": "dns_cf", "settings": SECRET}, "is a text where a dictionary"),
+            ({"plugin": "dns_cf", "settings": {"CF Token": SECRET}}, 'has "CF Token", which is no name'),
+            ({"plugin": "dns_cf", "settings": {"PATH": "/tmp"}}, 'has "PATH", which is not a setting of a plugin'),
+            ({"plugin": "dns_cf", "settings": {"LD_PRELOAD": "/tmp"}}, 'has "LD_PRELOAD"'),
+            ({"plugin": "dns_cf", "settings": {"CF_Token": 12345}}, "put it in quotes"),
+            ({"plugin": "dns_cf", "settings": {"CF_Token": "a'b"}}, "holds an apostrophe"),
+            ({"plugin": "dns_cf", "settings": {"CF_Token": "a\nb"}}, "line break"),
+        ],
+    ),
     "matrix_acme_directory": (
         {},
         [
+            ("letsencript", "is none of zerossl, letsencrypt"),
             ("acme.example.com", "does not begin with https"),
             ("http://acme.example.com", "does not begin with https"),
             ("https://", "has no host"),
@@ -556,7 +853,10 @@ TABLE = {
         [
             ("a.example.com", "is a text where a list"),
             (["example"], "one label only"),
-            (["*.example.com"], "something other"),
+            (["*.example.com"], "a CA certifies by the DNS alone"),
+            (["*.*.example.com"], "something other"),
+            (["*.com"], "one label only"),
+            (["x*.example.com"], "something other"),
             (["a.example.com", "a.example.com"], "twice"),
             ([5], "is a number"),
             (["a.example.com", "https://b.example.com"], "as item 2"),
@@ -643,7 +943,16 @@ TABLE = {
             ("ssh-dss AAAA", "is a DSA key"),
             (ssh_key("ssh-rsa", 128), "less than 2048 bits"),
             ("AAAAC3NzaC1lZDI1NTE5", "does not begin with the type"),
-            ('from="10.0.0.1" ' + ssh_key(), "does not begin with the type"),
+            ('from="10.0.0.1 ' + ssh_key(), "does not begin with the type"),
+            ("from=10.0.0.1 " + ssh_key(), "does not begin with the type"),
+            ('no-pty,form="10.0.0.1" ' + ssh_key(), "other than an option of sshd at character 8"),
+            ('from="10.0.0.1",FROM="10.0.0.2" ' + ssh_key(), "has the option from twice"),
+            ('expiry-time="tomorrow" ' + ssh_key(), "expiry-time that is not of the form"),
+            (r'command="a\" ' + ssh_key(), "does not begin with the type"),
+            ("restrict", "does not begin with the type"),
+            ("restrict rubbish", "does not begin with the type"),
+            ("ssh-ed25519-cert-v01@openssh.com AAAA", "is a certificate"),
+            ("cert-authority ssh-rsa-cert-v01@openssh.com AAAA", "is a certificate"),
             (ssh_key() + "\nrubbish", "does not begin with the type"),
             ("  ", "holds no key"),
             *NOT_TEXT,
@@ -696,7 +1005,7 @@ TABLE = {
         [
             ("mysql", "is none of sqlite, postgresql"),
             ("PostgreSQL", "is none of sqlite, postgresql"),
-            ({"host": "db.example.com"}, "a database elsewhere is not set up here"),
+            *((bad, words) for bad, words in BAD_DATABASES),
             (["sqlite"], ""),
             (True, ""),
             ("", "is empty"),
@@ -704,6 +1013,7 @@ TABLE = {
         ],
     ),
     "matrix_sqlite_keep": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_postgresql_keep": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
     "matrix_postgresql_version": (
         {},
         [
@@ -741,6 +1051,7 @@ TABLE = {
             ("/a b", "holds a blank"),
             ("/a'b", "holds the character"),
             ("/a/../b", ""),
+            ("/" + 89 * "a", "is longer than 89 characters"),
             *NOT_TEXT,
         ],
     ),
@@ -765,8 +1076,10 @@ TABLE = {
             ("(a=(b))", "other than ATTRIBUTE=VALUE"),
             ("(a=\\zz)", "other than ATTRIBUTE=VALUE"),
             ("(a==b)x)", "belongs to no parenthesis"),
-            ("(& (a=b)(c=d))", "belongs to no parenthesis"),
             ("(a=b\n)", "line break"),
+            ("(&\n(a=b\tc))", "line break or a control character in a value"),
+            ("(& x (a=b))", "belongs to no parenthesis"),
+            ("(" + "!(" * 65 + "a=b" + ")" * 66, "more than 64 deep"),
             ("(a b=c)", "other than ATTRIBUTE=VALUE"),
             ("(=c)", "other than ATTRIBUTE=VALUE"),
             *NOT_TEXT,
@@ -868,11 +1181,37 @@ TABLE = {
     ),
     "matrix_verify_outside": ({}, [(bad, "") for bad in [*BAD_BOOLEANS, "y", "t", "n", "f"]]),
     "matrix_snapshot": ({}, [(bad, "") for bad in ("a b", "a@b", "-a", "x" * 201, ["a"], True, None)]),
+    "matrix_upgrade_rollback": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
+    "matrix_upgrade_keep": (
+        {},
+        [
+            ({"weeks": 3}, 'has "weeks", and knows number and days'),
+            ({"number": 0}, "has for number something that is not a number from 1 to 9999"),
+            *(({"days": bad}, "") for bad in (-1, True, None, "few", 1.5, [1])),
+            *((bad, "") for bad in (3, "3", True, None, [3])),
+        ],
+    ),
+    "matrix_remove": ({}, [("a\nb", ""), *NOT_TEXT]),
+    "matrix_remove_dataset": (
+        {"matrix_dataset": "zroot/matrixdata"},
+        [
+            ("zroot/blue", 'is not the dataset of this server, which is "zroot/matrixdata"'),
+            ("zroot/matrixdata/postgresql", "is not the dataset of this server"),
+            ("zroot", ""),
+            ("/mnt/red", ""),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_remove_certificate": (
+        {"matrix_tls_mode": "selfsigned"},
+        [("revoke", "only an ACME CA can be asked"), ("yes", "is none of keep, revoke"), ("", ""), *NOT_TEXT],
+    ),
     "matrix_python": ({}, BAD_PATHS),
     "matrix_synapse_data_directory": ({}, BAD_PATHS),
     "matrix_synapse_socket": ({}, BAD_PATHS),
     "matrix_metrics_directory": ({}, BAD_PATHS),
     "matrix_tls_directory": ({}, BAD_PATHS),
+    "matrix_revive_program": ({}, BAD_PATHS),
     "matrix_tls_program": ({}, BAD_PATHS),
     "matrix_acme_webroot": ({}, BAD_PATHS),
     "matrix_serial": ({}, [(bad, "") for bad in (0, "0", -1, "0%", "101%", "all", True, 1.5, [], [0], None)]),
@@ -971,6 +1310,9 @@ def files(tmp_path_factory):
         "good.key": pem(key),
         "other.key": pem(other),
         "locked.key": pem(key, b"x"),
+        "irc.yaml": yaml.safe_dump(REGISTRATION).encode(),
+        "other.yaml": yaml.safe_dump({**REGISTRATION, "id": "other", "as_token": "other"}).encode(),
+        "tokenless.yaml": yaml.safe_dump({**REGISTRATION, "as_token": ""}).encode(),
     }
     for name, content in contents.items():
         (directory / name).write_bytes(content)
@@ -1027,6 +1369,10 @@ def test_the_examples_are_good(check, files, name):
         example = KEY if name == "matrix_gossip_key" else ssh_key()
     if isinstance(example, str) and example.startswith("{{ inventory_dir }}/files/"):
         example = "good.key" if name in ("matrix_tls_key", "matrix_consul_key_file") else "good.pem"
+    if name == "matrix_database":
+        example["sslrootcert"] = "good.pem"
+    if name == "matrix_files":
+        example[0]["source"] = "irc.yaml"
     context = dict(TABLE[name][0])
     assert check({"matrix1": {**GOOD, **context, name: example}}) == []
 
@@ -1076,7 +1422,12 @@ MORE = [
     (
         {"matrix_database": "postgresql", "synapse_database": {"name": "psycopg2"}},
         "synapse_database",
-        "is for a database elsewhere, and matrix_database is postgresql",
+        "matrix_database says it already",
+    ),
+    (
+        {"matrix_database": ELSEWHERE, "synapse_database_password": SECRET},
+        "synapse_database_password",
+        "matrix_database says it already",
     ),
     ({"matrix_pot_network_type": "public-bridge", "matrix_ip": "2001:db8::5"}, "matrix_ip", "needs an IPv4 address"),
     ({"ansible_host": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the host\'s own address'),
@@ -1117,6 +1468,21 @@ MORE = [
         "does not name b.example.com but",
     ),
     (
+        {**PROVIDED, "matrix_host": "chat.example.com"},
+        "matrix_tls_certificate",
+        "does not name chat.example.com but",
+    ),
+    (
+        {"matrix_extra_domains": ["a.example.com", "example.com"]},
+        "matrix_extra_domains",
+        'has "example.com", which is the name of the server already (matrix_domain)',
+    ),
+    (
+        {"matrix_host": "matrix.example.com", "matrix_extra_domains": ["matrix.example.com"]},
+        "matrix_extra_domains",
+        'has "matrix.example.com", which is the name of the server already (matrix_host)',
+    ),
+    (
         {"matrix_ssl_email": "", "matrix_acme_directory": "https://acme.zerossl.com/v2/DV90"},
         "matrix_ssl_email",
         "is asked of ZeroSSL",
@@ -1151,7 +1517,7 @@ MORE = [
     ({"matrix-domain": "example.com"}, "matrix-domain", "did you mean matrix_domain?"),
     ({"matrix_gossipkey": SECRET}, "matrix_gossipkey", "did you mean matrix_gossip_key?"),
     (
-        {"matrix_pkg_repository_url": f"https://me:{SECRET}@exa_mple.com"},
+        {"matrix_pkg_repository_url": f"https://me:{SECRET}@exa+mple.com"},
         "matrix_pkg_repository_url",
         "something other than letters",
     ),
@@ -1171,6 +1537,9 @@ def test_what_depends_on_what(check, variables, name, words):
         {"matrix_registration_enable": True, "matrix_registration_verification": "token"},
         {"matrix_registration_enable": True, "matrix_registration_verification": "without_verification"},
         {"matrix_registration_enable": True, "matrix_registration_verification": "email", **MAIL},
+        {"matrix_smtp_port": 2525},
+        {"matrix_files": [IRC, {"source": "good.key", "path": "keys/a.key", "owner": "synapse", "mode": "0400"}]},
+        {**MAIL, "matrix_smtp_port": 2525, "matrix_smtp_tls": "none"},
         {"matrix_ssl_email": "", "matrix_acme_directory": "https://acme.example.com/directory"},
         {"matrix_ssl_email": "", "matrix_acme_eab_kid": "k", "matrix_acme_eab_hmac_key": "h"},
         {"matrix_registration_enable": "false"},
@@ -1191,6 +1560,8 @@ def test_what_depends_on_what(check, variables, name, words):
         {"matrix_control_user": True, "matrix_control_user_key": ssh_key() + "\n" + ssh_key("ssh-rsa", 257) + "\n"},
         {"matrix_tls_mode": "selfsigned", "matrix_ssl_email": ""},
         {"matrix_ip": "2001:db8::5"},
+        {"matrix_host": "matrix.example.com", "matrix_extra_domains": ["example.com"]},
+        {**PROVIDED, "matrix_host": "matrix.example.com"},
         {"ansible_host": "10.0.0.5", "matrix_pot_network_type": "inherit"},
         {"matrix_completely_different_thing": 1},
     ],
@@ -1246,6 +1617,7 @@ CLASHES = [
         "matrix_domain",
         '"example.com" is the domain of matrix1 already',
     ),
+    ({"matrix_host": "example.com"}, "matrix_host", '"example.com" is a name of matrix1 already'),
     ({"matrix_ip": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the address of matrix1 on the same host already'),
     ({"matrix_pot_name": "matrix1"}, "matrix_pot_name", '"matrix1" is the pot of matrix1 on the same host already'),
     ({"matrix_dataset": "zroot/matrixdata"}, "matrix_dataset", '"zroot/matrixdata" is the dataset of matrix1'),
@@ -1267,6 +1639,16 @@ def test_clashes_on_one_machine(check, second, name, words):
     found = check(two(**second))
     assert [(problem.host, problem.variable) for problem in found] == [("matrix2", name)]
     assert words in str(found[0]) and f"; for example {name}: " in str(found[0])
+
+
+def test_one_database_for_two_servers(check):
+    servers = two(matrix_database={**ELSEWHERE, "host": "DB.example.com", "port": "5432"}, ansible_host="host2")
+    servers["matrix1"]["matrix_database"] = {**ELSEWHERE, "user": "other", "name": "synapse"}
+    found = check(servers)
+    assert [(problem.host, problem.variable) for problem in found] == [("matrix2", "matrix_database")]
+    assert 'the database "synapse" at db.example.com is the one of matrix1 already' in str(found[0])
+    servers["matrix2"]["matrix_database"]["name"] = "synapse2"
+    assert check(servers) == []
 
 
 def test_no_clash(check):
@@ -1295,6 +1677,11 @@ def test_clashes_of_names_across_machines(check):
     assert [(p.host, p.variable) for p in found] == [
         ("matrix2", "matrix_extra_domains")
     ] and '"example.com" is a name of matrix1 already' in str(found[0])
+    for names in ({"matrix_domain": "m.example.com"}, {"matrix_host": "m.example.com"}):
+        found = check({"matrix1": {**first, "matrix_host": "m.example.com"}, "matrix2": {**second, **names}})
+        assert [(p.host, p.variable) for p in found] == [("matrix2", next(iter(names)))]
+    both = {"matrix1": {**first, "matrix_host": "m.example.com"}, "matrix2": {**second, "matrix_host": "m.example.org"}}
+    assert check(both) == []
 
 
 MAIL_ROLE = _preflight.Role(

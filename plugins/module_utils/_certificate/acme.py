@@ -17,6 +17,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate.acme_dns import AcmeDns
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.acme_files import AcmeFiles, own
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import (
     Certificate,
@@ -28,7 +29,17 @@ from ansible_collections.potluck.matrix.plugins.module_utils._certificate.comman
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.files import read, write
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 
-DEFAULT_DIRECTORY = "https://acme.zerossl.com/v2/DV90"
+DEFAULT_DIRECTORY = "zerossl"
+# CAs by the names that acme.sh has for them.
+DIRECTORIES = {
+    "zerossl": "https://acme.zerossl.com/v2/DV90",
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt_test": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+# RFC 5280: the certificate is no longer needed, and nothing is suspected of its key.
+CESSATION_OF_OPERATION = "5"
+# What acme.sh notes in place of a directory when it answers the CA at port 80 itself, as it does in Potluck.
+STANDALONE = "no"
 # Settings of a former account.conf that would win over what acme.sh is told on the command line.
 OVERRIDES = (
     "CERT_HOME",
@@ -63,9 +74,11 @@ class Acme:
         self.domains = domains
         self.changes = changes
         self.home = settings["home"]
-        self.url = settings["directory"] or DEFAULT_DIRECTORY
+        directory = settings["directory"] or DEFAULT_DIRECTORY
+        self.url = DIRECTORIES.get(directory, directory)
         self.authority = settings["ca_certificate"]
         self.files = AcmeFiles(settings["user"], changes)
+        self.dns = AcmeDns(settings.get("dns"), self.home, self.files)
         self.certificate_home = os.path.join(self.home, domains[0] + "_ecc")
         self.certificate_conf = os.path.join(self.certificate_home, domains[0] + ".conf")
         # acme.sh derives the path from the URL's host without port, and its path.
@@ -127,7 +140,44 @@ class Acme:
         if reason:
             self._issue(reason, otherwise)
         self._correct_renewal()
+        self._end_former_renewals()
         self._update_account()
+        return True
+
+    def renew(self) -> None:
+        """What acme.sh does daily: renew what is due. The plugin for the DNS is told what the settings hold now."""
+        for path in (self.certificate_conf, os.path.join(self.home, "account.conf")):
+            self.files.change(path, self.dns.told(self.files.settings(path)))
+        command = [self.settings["program"], "--cron", "--home", self.home, "--log", self.settings["log"]]
+        done = self.files.run(*command, environment=self.dns.environment)
+        if done.returncode != 0:
+            raise Sentence(f"the certificate was not renewed: {complaint('', done.stdout + done.stderr)}")
+
+    def revoke(self) -> bool:
+        """Have the CA revoke the certificate that acme.sh holds, and forget it; whether there was one.
+
+        acme.sh itself removes the certificate alone and keeps the chain, which C(reason) would find good for ever.
+        """
+        chain, key = self.issued_pair()
+        if not chain or pair_problem(chain, key):
+            return False
+        alone = os.path.join(self.certificate_home, self.domains[0] + ".cer")
+        if self.files.read(alone):
+            arguments = ["--revoke", "-d", self.domains[0], "--ecc", "--revoke-reason", CESSATION_OF_OPERATION]
+            try:
+                self._ask_directory()
+                _done, problem = self._acme_sh(*arguments)
+            except Sentence as sentence:
+                problem = str(sentence)
+            # A run that was cut off had it revoked and did not come to remove it.
+            if problem and not re.search("already.*revoked", problem, re.IGNORECASE):
+                raise Sentence(
+                    f"the ACME CA {self.url} did not revoke the certificate of {self.domains[0]}: {problem}; "
+                    f"see {self.settings['log']}"
+                )
+        for path in (alone, os.path.join(self.certificate_home, "fullchain.cer")):
+            self.files.remove(path)
+        self.changes.note("the CA revoked the certificate")
         return True
 
     def _repair_settings(self) -> None:
@@ -141,12 +191,38 @@ class Acme:
 
     def _correct_renewal(self) -> None:
         """Let the daily run of acme.sh renew without stopping anybody."""
-        wanted = {"Le_Webroot": self.settings["webroot"], **dict.fromkeys(FORMER_HOOKS)}
         current = self.files.settings(self.certificate_conf)
+        place = self.dns.plugin or self.settings["webroot"]
+        wanted = {"Le_Webroot": place, "Le_DNSSleep": self.dns.wait, **dict.fromkeys(FORMER_HOOKS)}
+        if current.get("Le_Webroot", place) != place:
+            account = os.path.join(self.home, "account.conf")
+            self.files.change(account, self.dns.stale(self.files.settings(account), account=True))
+            wanted.update(self.dns.stale(current, account=False))
         # acme.sh writes the hooks it does not have as empty values.
         wanted = {name: value for name, value in wanted.items() if (current.get(name) or None) != value}
         if self.files.change(self.certificate_conf, wanted):
             self.changes.note("the way certificates are renewed")
+
+    def _end_former_renewals(self) -> None:
+        """Let the daily run of acme.sh leave alone what it has for names that the server had before.
+
+        They may lead elsewhere by now, and then every attempt would fail. Certificates that are proven in another way
+        are somebody else's.
+        """
+        listed = self.files.run("ls", self.home).stdout.split()
+        for name in [each[: -len("_ecc")] for each in listed if each.endswith("_ecc")]:
+            conf = os.path.join(self.home, f"{name}_ecc", f"{name}.conf")
+            if name == self.domains[0] or self.files.settings(conf).get("Le_Webroot") not in (
+                self.settings["webroot"],
+                STANDALONE,
+                self.dns.plugin or STANDALONE,
+            ):
+                continue
+            self.changes.note(f"the certificate of {name} is no longer renewed")
+            if not self.changes.check:
+                self._acme_sh("--remove", "-d", name, "--ecc")
+                if self.files.read(conf):
+                    raise Sentence(f"acme.sh did not forget the certificate of {name}; see {self.settings['log']}")
 
     def _issue(self, reason: str, otherwise: str) -> None:
         failure = f"the ACME CA {self.url} gave no certificate for {self.domains[0]}"
@@ -159,7 +235,10 @@ class Acme:
             # Here they stay off every command line.
             eab = {"CA_EAB_KEY_ID": self.settings["eab_kid"], "CA_EAB_HMAC_KEY": self.settings["eab_hmac_key"]}
             self.files.change(self.authority_conf, eab)
-        arguments = ["--issue", "--force", "--webroot", self.settings["webroot"], "--keylength", "ec-256"]
+        if self.dns.plugin:
+            self.dns.prepare()
+        place = self.dns.arguments if self.dns.plugin else ["--webroot", self.settings["webroot"]]
+        arguments = ["--issue", "--force", *place, "--keylength", "ec-256"]
         for domain in self.domains:
             arguments += ["-d", domain]
         if self.settings["email"]:
@@ -171,7 +250,8 @@ class Acme:
             done, complaint = self._acme_sh(*arguments)
         still = complaint or self.reason()
         if still:
-            raise Sentence(f"{failure}: {still}; {after}")
+            way = f" by the DNS with {self.dns.plugin} (matrix_acme_dns)" if self.dns.plugin else ""
+            raise Sentence(f"{failure}{way}: {still}; {after}")
         self.changes.note(f"the CA issued a certificate ({reason})")
 
     def _update_account(self) -> None:
@@ -216,7 +296,7 @@ class Acme:
         if self.authority:
             command += ["--ca-bundle", self.settings["ca_file"]]
         before = len(self.files.read(log))
-        done = self.files.run(*command)
+        done = self.files.run(*command, environment=self.dns.environment)
         said = done.stdout + done.stderr
         return done, "" if done.returncode == 0 else complaint(self.files.read(log)[before:], said)
 

@@ -30,14 +30,22 @@ class AcmeFiles:
         self.user = user
         self.changes = changes
 
-    def run(self, *argv: str, text: str | None = None) -> subprocess.CompletedProcess:
+    def run(
+        self, *argv: str, text: str | None = None, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
         """A finished process of the user's, with its output as text."""
-        return run(*argv, text=text, user=self.user, cwd="/", umask=0o027)
+        return run(*argv, text=text, environment=environment, user=self.user, cwd="/", umask=0o027)
 
     def read(self, path: str) -> str:
         """The text of a file; empty when the user can read none."""
         done = self.run("cat", path)
         return done.stdout if done.returncode == 0 else ""
+
+    def remove(self, path: str) -> None:
+        """Remove a file of the user's; Sentence when it is still there."""
+        done = self.run("rm", "-f", path)
+        if done.returncode != 0:
+            raise Sentence(f"user {self.user} cannot remove {path}: {last_line(done.stderr)}")
 
     def settings(self, path: str) -> dict[str, str]:
         """What the lines of NAME='value' say."""

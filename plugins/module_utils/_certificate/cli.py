@@ -20,8 +20,10 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors imp
 
 COMMANDS = {
     "apply": "get a certificate from the ACME CA if one is needed, install it, and let nginx read it",
+    "renew": "have acme.sh renew the certificate if that is due",
     "reload": "let nginx read what it has not read yet, and see that it could",
     "watch": "tell Alertmanager and node_exporter about a certificate that expires soon, has expired, or is fine again",
+    "revoke": "have the ACME CA revoke the certificate, and forget it",
     "expiry": "fail when the installed certificate expires within so many days as --days says",
 }
 

@@ -13,13 +13,15 @@ import subprocess
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import PATH
 
 
-def run(*argv: str, text: str | None = None, user: str | None = None, **more) -> subprocess.CompletedProcess:
+def run(
+    *argv: str, text: str | None = None, user: str | None = None, environment: dict[str, str] | None = None, **more
+) -> subprocess.CompletedProcess:
     """The finished process with its output as text. text: its standard input. user: who runs it, with a clean
-    environment.
+    environment and what is in environment.
     """
     if user is not None:
         entry = pwd.getpwnam(user)
-        more["env"] = {"PATH": PATH, "HOME": entry.pw_dir, "USER": user, "LOGNAME": user}
+        more["env"] = {**(environment or {}), "PATH": PATH, "HOME": entry.pw_dir, "USER": user, "LOGNAME": user}
         if os.geteuid() == 0 and entry.pw_uid != 0:
             more.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
     source = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}

@@ -62,6 +62,12 @@ class Pair:
         write(self.key_path, key, KEY_MODE)
         write(self.chain_path, chain, CHAIN_MODE)
 
+    def remove(self) -> None:
+        """Remove the pair, the former one too."""
+        for path in self.paths:
+            no_links.remove(_former(path))
+            no_links.remove(path)
+
     def settle(self) -> None:
         """Keep the former pair no longer: nginx has read the new one."""
         for path in self.paths:

@@ -15,6 +15,7 @@ import zipfile
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate import (
     acme,
+    acme_dns,
     acme_files,
     certificate,
     changes,
@@ -32,6 +33,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import fil
 
 PARTS = (
     acme,
+    acme_dns,
     acme_files,
     certificate,
     changes,

@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+_DNS = {
+    "plugin": {"type": "str", "default": ""},
+    "wait": {"type": "int"},
+    "settings": {"type": "dict", "no_log": True},
+}
 _ACME = {
     "user": {"type": "str", "default": "acme"},
     "program": {"type": "path", "default": "/usr/local/sbin/acme.sh"},
@@ -18,6 +23,7 @@ _ACME = {
     "eab_hmac_key": {"type": "str", "default": "", "no_log": True},
     "ca_file": {"type": "path", "default": "/usr/local/etc/matrix-acme-ca.pem"},
     "ca_certificate": {"type": "str", "default": ""},
+    "dns": {"type": "dict", "options": _DNS},
 }
 _METRIC = {
     "file": {"type": "path", "required": True},

@@ -88,6 +88,24 @@ class Upkeep:
         if self._write_metric():
             self.changes.note("the metric of the certificate")
 
+    def renew(self) -> None:
+        """Have acme.sh renew its certificate when that is due, for apply() to install."""
+        if self.mode == "acme":
+            self._need_mount()
+            self.acme.renew()
+
+    def revoke(self) -> None:
+        """Have the ACME CA revoke its certificate, which is gone afterwards, so that a later run asks for a new one.
+
+        nginx goes on with what it has read. Where the certificate comes from elsewhere there is nobody to ask.
+        """
+        if self.mode != "acme":
+            return
+        self._need_mount()
+        chain, _key = self.acme.issued_pair()
+        if self.acme.revoke() and self.pair.chain == chain:
+            self.pair.remove()
+
     def predict(self) -> None:
         """Note, in check mode, what apply() would do beyond what prepare() has noted."""
         if self.mode == "acme":

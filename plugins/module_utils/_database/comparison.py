@@ -25,20 +25,22 @@ SEARCH = "event_search"
 # One row, which the porting script makes anew; the directory it belongs to is made anew as well.
 MADE_ANEW = ("user_directory_stream_pos",)
 HALF = 4294967295
+# (table, column, type) of all that has rows of its own.
+COLUMNS = (
+    "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c"
+    " JOIN information_schema.tables t USING (table_schema, table_name)"
+    " WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'"
+    " ORDER BY 1, c.ordinal_position"
+)
 
 
 def columns(_tell: Tell | None, args: dict, skipped: list[str]) -> dict[str, dict[str, str]]:
     """{table: {column: type as PostgreSQL names it}} of all tables that are to be compared."""
     with postgres.opened(args) as cursor:
-        cursor.execute(
-            "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c"
-            " JOIN information_schema.tables t USING (table_schema, table_name)"
-            " WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'"
-            " ORDER BY 1, c.ordinal_position"
-        )
+        cursor.execute(COLUMNS)
         found: dict[str, dict[str, str]] = {}
         for table, column, kind in cursor.fetchall():
-            if table not in (*skipped, *MADE_ANEW, postgres.TAG, postgres.NOTES):
+            if table not in (*skipped, *MADE_ANEW, *postgres.OURS, postgres.NOTES):
                 found.setdefault(table, {})[column] = kind
         return found
 

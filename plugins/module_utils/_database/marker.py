@@ -11,6 +11,7 @@ SQLite, whatever has been copied meanwhile.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import os
 import secrets
@@ -30,6 +31,11 @@ PRECOPYING, PRECOPIED, PORTING, PORTED, SWITCHED = PHASES = (
     "ported",
     "switched",
 )
+# The id of a move that has put nothing into PostgreSQL yet.
+ANNOUNCED = "announced"
+# Names of the snapshots from before a move; for so long it may be cut off and be gone on with.
+_SNAPSHOT = "move-%Y%m%dT%H%M%SZ"
+_RECENT = datetime.timedelta(days=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +45,7 @@ class State:
     phase: one of PHASES, or empty when none has begun. id: a random text that the target's database holds as well, so
     that what is in it is known to be ours. sqlite: what SQLite's file was when it was the same as PostgreSQL, as
     sqlite.fingerprint() has it. positions: those of PostgreSQL's sequences then. tables, sequences, seconds: the
-    results, as the module returns them.
+    results, as the module returns them. snapshot: name of the one from before the move, empty for none.
     """
 
     phase: str = ""
@@ -50,6 +56,7 @@ class State:
     tables: list = dataclasses.field(default_factory=list)
     sequences: list = dataclasses.field(default_factory=list)
     seconds: dict = dataclasses.field(default_factory=dict)
+    snapshot: str = ""
 
     @property
     def done(self) -> bool:
@@ -71,6 +78,18 @@ def parse(text: str) -> State:
     return state
 
 
+def snapshot_of(state: State, now: datetime.datetime) -> str:
+    """The name of the snapshot that a move has to have behind it: that of the state if the move goes on, or a new one.
+
+    A move that nobody has gone on with for a day is another one, as after going back to its snapshot.
+    """
+    try:
+        taken = datetime.datetime.strptime(state.snapshot, _SNAPSHOT).replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return now.strftime(_SNAPSHOT)
+    return state.snapshot if now - taken < _RECENT else now.strftime(_SNAPSHOT)
+
+
 def new_id() -> str:
     """An id that no other move has."""
     return secrets.token_hex(16)
@@ -78,12 +97,18 @@ def new_id() -> str:
 
 class Marker:
     """The file in a directory; C(mark), if any, is the path of another one, which tells everybody else which database
-    is the homeserver's, and belongs to C(owner), a pair of numbers.
+    is the homeserver's, by the word C(kind) when that is PostgreSQL, and belongs to C(owner), a pair of numbers.
     """
 
-    def __init__(self, directory: str, mark: str | None = None, owner: tuple[int, int] = (-1, -1)) -> None:
+    def __init__(
+        self,
+        directory: str,
+        mark: str | None = None,
+        owner: tuple[int, int] = (-1, -1),
+        kind: str = "postgresql",
+    ) -> None:
         self.path = os.path.join(directory, NAME)
-        self.mark, self.owner = mark, owner
+        self.mark, self.owner, self.kind = mark, owner, kind
 
     def load(self) -> State:
         """What it says; an empty state when there is none. C(Sentence) when somebody else has written it."""
@@ -118,4 +143,4 @@ class Marker:
         if not state.done and found:
             no_links.remove(self.mark)
         elif state.done and not found:
-            put(self.mark, b"postgresql\n", Attributes(*self.owner, 0o640))
+            put(self.mark, f"{self.kind}\n".encode(), Attributes(*self.owner, 0o640))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import typing as t
 
@@ -28,8 +29,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._database.progress 
 from ansible_collections.potluck.matrix.plugins.module_utils._database.progress import Progress
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import no_links
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix.database import KEPT
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix.database import ELSEWHERE, KEPT
 
 
 def put_away(path: str, keep: bool) -> None:
@@ -48,6 +48,30 @@ def put_away(path: str, keep: bool) -> None:
         os.fsync(here)
 
 
+def local(args: dict) -> bool:
+    """Whether PostgreSQL's files are likely to be on the same pool."""
+    return str(args.get("host", "/")).startswith("/")
+
+
+def require_source(account: Account, path: str) -> None:
+    """C(Sentence) unless what is in SQLite's file can be moved."""
+    if not sqlite.fingerprint(path):
+        raise Sentence(f"there is no database of SQLite at {path}", "sqlite")
+    found = account.run(sqlite.look, path)
+    if found["updates"]:
+        raise Sentence(
+            f"Synapse has not finished its background updates ({', '.join(found['updates'])}); let it run until it "
+            "has, then run again",
+            "updates",
+        )
+    if found["vacuum"]:
+        raise Sentence(
+            f"{path} has auto_vacuum, with which rows change their numbers; stop Synapse and give SQLite "
+            "'PRAGMA auto_vacuum=off; VACUUM'",
+            "sqlite",
+        )
+
+
 class Move:
     """One run of the module; C(state) is what the marker says at last, C(progress) how far it came, C(updates) what
     Synapse still has to run on PostgreSQL, C(anew) the tables that did not go on from an earlier copy, or None.
@@ -59,7 +83,9 @@ class Move:
         self.directory = os.path.normpath(params["directory"])
         self.args = {name: value for name, value in params["postgresql"].items() if value not in (None, "")}
         self.account = Account(params["user"])
-        self.marker = Marker(self.directory, params["mark"], (self.account.user.pw_uid, self.account.user.pw_gid))
+        owner = (self.account.user.pw_uid, self.account.user.pw_gid)
+        kind = "postgresql" if local(self.args) else ELSEWHERE
+        self.marker = Marker(self.directory, params["mark"], owner, kind)
         self.state = self.marker.load()
         if not check:
             self.marker.tell(self.state)
@@ -86,6 +112,14 @@ class Move:
         name = self.args["dbname"]
         if not found["tables"] and not found["id"]:
             return found
+        if found["id"] and self.state.id in ("", marker.ANNOUNCED):
+            raise Sentence(
+                f"the database {name} of PostgreSQL holds what an earlier move has brought there, and what Synapse has "
+                f"written since; {self.path} is from before that, as after going back to a snapshot. If that file "
+                f"counts, give 'dropdb -h {self.args.get('host', 'localhost')} -U postgres {name}' in the pot, and "
+                "run again; if the database does, go back to a snapshot from after the move",
+                "foreign",
+            )
         if found["id"] != self.state.id or not self.state.id:
             whose = f"the homeserver {found['owner']}" if found["owner"] else "something else"
             raise Sentence(
@@ -102,26 +136,23 @@ class Move:
             )
         return found
 
-    def _source(self) -> dict:
-        """What is in SQLite's file, if it can be moved."""
-        if not sqlite.fingerprint(self.path):
-            raise Sentence(f"there is no database of SQLite at {self.path}", "sqlite")
-        found = self.account.run(sqlite.look, self.path)
-        if found["updates"]:
-            raise Sentence(
-                f"Synapse has not finished its background updates ({', '.join(found['updates'])}); let it run until it "
-                "has, then run again",
-                "updates",
-            )
-        if found["vacuum"]:
-            raise Sentence(
-                f"{self.path} has auto_vacuum, with which rows change their numbers; stop Synapse and give SQLite "
-                "'PRAGMA auto_vacuum=off; VACUUM'",
-                "sqlite",
-            )
-        return found
-
     # --- the states ---
+
+    def begun(self) -> bool:
+        """Name the snapshot from before the move. Returns whether it is a new one."""
+        if self.state.done and self._done():
+            return False
+        require_source(self.account, self.path)
+        self._require_target()
+        room.require_room(self.directory, os.stat(self.path).st_size, local(self.args))
+        name = marker.snapshot_of(self.state, datetime.datetime.now(datetime.timezone.utc))
+        if name == self.state.snapshot:
+            return False
+        self.state = dataclasses.replace(self.state, snapshot=name)
+        if not self.check:
+            self.filling.prepare()
+            self._become(phase=self.state.phase or marker.PRECOPYING, id=self.state.id or marker.ANNOUNCED)
+        return True
 
     def precopied(self) -> bool:
         """Copy while Synapse runs, so that less is left to do once it is stopped. Returns whether there was anything to
@@ -129,9 +160,9 @@ class Move:
         """
         if self.state.phase == marker.PRECOPIED or (self.state.done and self._done()):
             return False
-        self._source()
+        require_source(self.account, self.path)
         self._require_target()
-        room.require_room(self.directory, os.stat(self.path).st_size, self._local())
+        room.require_room(self.directory, os.stat(self.path).st_size, local(self.args))
         if self.check:
             return True
         self.filling.prepare()
@@ -153,9 +184,9 @@ class Move:
                 # What a run that was killed behind its last mark has left.
                 self.filling.clean()
             return False
-        self._source()
+        require_source(self.account, self.path)
         target = self._require_target()
-        room.require_room(self.directory, os.stat(self.path).st_size, self._local())
+        room.require_room(self.directory, os.stat(self.path).st_size, local(self.args))
         if self.check:
             return True
         if target["others"]:
@@ -163,14 +194,14 @@ class Move:
                 f"somebody is connected to the database {self.args['dbname']} as the same user; stop what that is",
                 "running",
             )
-        self._alone()
+        room.require_unused(self.path, self.account.children)
         self.filling.prepare()
         with contextlib.ExitStack() as stack:
             stack.callback(self.filling.clean)
             with self.progress.step("lock and copy"):
                 stack.enter_context(self.filling.holding())
             # Nobody has opened it before it was locked.
-            self._alone()
+            room.require_unused(self.path, self.account.children)
             self._fill()
             same = sqlite.fingerprint(self.path)
             positions = self.account.run(postgres.positions, self.args)
@@ -194,7 +225,7 @@ class Move:
                 )
             if kept and self.params["keep"]:
                 raise Sentence(f"{self.path + KEPT} is there already; move it away", "sqlite")
-            self._alone()
+            room.require_unused(self.path, self.account.children)
         found = self._look()
         self.updates = found["updates"]
         if found["id"] != self.state.id:
@@ -224,7 +255,8 @@ class Move:
                 "both",
             )
         if not self.check:
-            self._become(phase=marker.PORTING)
+            # What Synapse writes from now on into SQLite's file is not in the snapshot.
+            self._become(phase=marker.PORTING, snapshot="")
         return True
 
     # --- steps ---
@@ -246,10 +278,6 @@ class Move:
             )
         return False
 
-    def _local(self) -> bool:
-        """Whether PostgreSQL's files are likely to be on the same pool."""
-        return str(self.args.get("host", "/")).startswith("/")
-
     def _become(self, **changes: t.Any) -> None:
         state = dataclasses.replace(self.state, **changes)
         self.marker.save(state)
@@ -262,21 +290,11 @@ class Move:
         The id stays the same from one run to the next: between the marker and the database there is no moment at which
         they name different ones.
         """
-        former = self.state.id
-        self.marker.save(State(phase=phase, id=former or marker.new_id()))
+        former = "" if self.state.id == marker.ANNOUNCED else self.state.id
+        self.marker.save(State(phase=phase, id=former or marker.new_id(), snapshot=self.state.snapshot))
         self.state = self.marker.load()
         self.progress.line(f"marker: {phase}")
         self.filling.empty(former, self.state.id)
-
-    def _alone(self) -> None:
-        """C(Sentence) when a process beside ours has the file open."""
-        found = room.users(self.path, Runner()) - self.account.children
-        if found:
-            raise Sentence(
-                f"{self.path} is open in {', '.join(f'process {pid}' for pid in sorted(found))}; stop Synapse before "
-                "its database is moved",
-                "running",
-            )
 
     def _fill(self) -> None:
         """Bring PostgreSQL to what the copy of the locked file holds."""

@@ -12,7 +12,7 @@ import re
 import subprocess
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import CommandTimeout, Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import PATH, Runner
 
 if t.TYPE_CHECKING:
@@ -64,13 +64,17 @@ def program(python: str, user: pwd.struct_passwd, source: str, *arguments: str) 
     """What a program prints as JSON on its last line, run by the Python that has Synapse. C(Sentence) when it does
     not.
     """
-    rc, out, said = Runner().run(
-        [python, "-B", "-W", "ignore", "-c", source, *arguments],
-        LIMIT,
-        environment=ENVIRONMENT,
-        user=user,
-        umask=0o077,
-    )
+    try:
+        rc, out, said = Runner().run(
+            [python, "-B", "-W", "ignore", "-c", source, *arguments],
+            LIMIT,
+            environment=ENVIRONMENT,
+            user=user,
+            umask=0o077,
+        )
+    except CommandTimeout as error:
+        # Its own words have the whole program in them.
+        raise Sentence(f"Synapse's program did not end within {LIMIT} seconds", "synapse") from error
     try:
         return json.loads(out.strip().splitlines()[-1])
     except (IndexError, ValueError) as error:

@@ -20,6 +20,10 @@ if t.TYPE_CHECKING:
 
 # The table that holds the id of the move whose rows are in the database.
 TAG = "potluck_move"
+# The table that says whose a database elsewhere is.
+CLAIM = "potluck_homeserver"
+# Neither is Synapse's.
+OURS = (TAG, CLAIM)
 # Where synapse_port_db notes how far it has come.
 NOTES = "port_from_sqlite3"
 # Sequences that go on without a client that does anything, so that they tell nothing about new messages.
@@ -65,7 +69,8 @@ def _column(cursor: t.Any, statement: str, *values: t.Any) -> list:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _tables(cursor: t.Any) -> list[str]:
+def tables(cursor: t.Any) -> list[str]:
+    """The names of all tables that are found without the name of a schema, partitioned ones included."""
     return _column(
         cursor,
         "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
@@ -74,15 +79,15 @@ def _tables(cursor: t.Any) -> list[str]:
 
 
 def look(_tell: Tell | None, args: dict) -> dict:
-    """What there is: C(tables), without the one of TAG; C(id) in it, or empty; C(others), how many connections the same
+    """What there is: C(tables), without those of OURS; C(id) in it, or empty; C(others), how many connections the same
     user has; C(owner), the name of the homeserver whose users are there, or empty; C(updates), background updates that
     have not ended; C(wrong), why Synapse would refuse the database, or empty.
     """
     with opened(args) as cursor:
-        tables = _tables(cursor)
+        there = tables(cursor)
         # Somebody else's may be closed to us.
         readable = {
-            name for name in tables if _column(cursor, "SELECT has_table_privilege(%s, 'SELECT')", quoted(name))[0]
+            name for name in there if _column(cursor, "SELECT has_table_privilege(%s, 'SELECT')", quoted(name))[0]
         }
         tag = (_column(cursor, f"SELECT id FROM {TAG}") or [""])[0] if TAG in readable else ""
         others = _column(
@@ -106,7 +111,7 @@ def look(_tell: Tell | None, args: dict) -> dict:
     elif (collate, ctype) != ("C", "C"):
         wrong = f"its collation and character type are {collate} and {ctype} instead of C"
     return {
-        "tables": [name for name in tables if name != TAG],
+        "tables": [name for name in there if name not in OURS],
         "id": tag,
         "others": others,
         "owner": owner[0] if owner else "",
@@ -120,11 +125,11 @@ def empty(_tell: Tell | None, args: dict, former: str, new: str) -> None:
     a database with anything else in it.
     """
     with opened(args) as cursor:
-        tables = _tables(cursor)
-        tag = (_column(cursor, f"SELECT id FROM {TAG}") or [""])[0] if TAG in tables else ""
-        if tables and (not former or tag != former):
+        there = [name for name in tables(cursor) if name != CLAIM]
+        tag = (_column(cursor, f"SELECT id FROM {TAG}") or [""])[0] if TAG in there else ""
+        if there and (not former or tag != former):
             raise Sentence(f"the database {args['dbname']} holds tables of something else", "foreign")
-        for table in tables:
+        for table in there:
             cursor.execute(f"DROP TABLE IF EXISTS {quoted(table)} CASCADE")
         for sequence in _column(
             cursor,
@@ -162,7 +167,7 @@ def begin_tables_anew(_tell: Tell | None, args: dict, changed: list[str], kept: 
     kept: tables that synapse_port_db goes on with. It empties all others, and with them what refers to those.
     """
     with opened(args) as cursor:
-        there = set(_tables(cursor)) - {TAG, NOTES}
+        there = set(tables(cursor)) - {*OURS, NOTES}
         cursor.execute(
             "SELECT c.conrelid::regclass::text, c.confrelid::regclass::text FROM pg_constraint c WHERE c.contype = 'f'"
             " AND c.connamespace = current_schema()::regnamespace"

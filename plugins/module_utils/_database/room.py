@@ -42,6 +42,17 @@ def users(path: str, runner: Runner) -> set[int]:
     return found - {os.getpid()}
 
 
+def require_unused(path: str, children: set[int]) -> None:
+    """C(Sentence) when a process beside ours has a database's file open."""
+    found = users(path, Runner()) - children
+    if found:
+        raise Sentence(
+            f"{path} is open in {', '.join(f'process {pid}' for pid in sorted(found))}; stop Synapse before "
+            "its database is moved",
+            "running",
+        )
+
+
 def free(path: str) -> int:
     """Bytes that are free on the file system of a directory, or of the next one above that is there."""
     while not os.path.isdir(path):

@@ -19,5 +19,11 @@ class Sentence(Exception):
         self.part = part
 
 
+def in_words_of(sentences: dict | None, part: str | None, sentence: str) -> str:
+    """A sentence as whoever uses a module wants it: the one for that part, with the module's own in the place of %s."""
+    wanted = (sentences or {}).get(part or "")
+    return str(wanted).replace("%s", sentence.rstrip(".")) if wanted else sentence
+
+
 class CommandTimeout(Sentence):
     """A command did not end within the time allowed."""

@@ -72,6 +72,20 @@ def present(path: str) -> os.stat_result | None:
     return found
 
 
+def texts(paths: list[str]) -> dict[str, str]:
+    """The texts of those of the files that are there, by their paths; Sentence for what is no file."""
+    found = {}
+    for path in paths:
+        there = present(path)
+        if there is None:
+            continue
+        if not stat.S_ISREG(there.st_mode):
+            raise Sentence(f"{path} has to be a file, but is something else")
+        with open(path, "rb") as stream:
+            found[path] = to_native(stream.read(), errors="replace")
+    return found
+
+
 class FileSet:
     """Brings the paths to the wanted state; ``changed`` lists paths, ``diffs`` what diff mode shows.
 

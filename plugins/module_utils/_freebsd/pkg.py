@@ -30,11 +30,11 @@ Answer = tuple[t.Optional[int], str, str]
 
 
 class Failed(Sentence):
-    """What pkg could not do, with its last answer."""
+    """What pkg could not do, with its last answer, and the packages that are missing for it."""
 
-    def __init__(self, sentence: str, answer: Answer) -> None:
+    def __init__(self, sentence: str, answer: Answer, missing: t.Sequence[str] = ()) -> None:
         super().__init__(sentence)
-        self.answer = answer
+        self.answer, self.missing = answer, list(missing)
 
 
 class Outcome(t.NamedTuple):
@@ -49,8 +49,10 @@ class Outcome(t.NamedTuple):
 class Pkg:
     """pkg(8), run with arguments in a list and without a terminal."""
 
-    def __init__(self, runner: Runner, lock_timeout: float) -> None:
+    def __init__(self, runner: Runner, lock_timeout: float, repository: str = "") -> None:
+        """repository: the only one from which anything is upgraded; empty for all."""
         self.runner = runner
+        self.only = ["-r", repository] if repository else []
         # Before it has made itself at home there is only the one that does that.
         self.program = shutil.which("pkg", path="/usr/local/sbin:/usr/sbin") or "pkg"
         self.deadline = time.time() + lock_timeout
@@ -90,7 +92,7 @@ class Pkg:
 
         The exit code of a dry run says nothing: with updates it is 1 before pkg 2.4, and 0 since.
         """
-        answer = self.run("upgrade", "-n")
+        answer = self.run("upgrade", "-n", *self.only)
         if MISSING.search(answer[2]):
             # Left out of the upgrade, which ends well without it.
             raise Failed(f"The packages cannot be upgraded: {last_words(answer)}", answer)
@@ -139,7 +141,7 @@ def upgrade_all(pkg: Pkg, check: bool) -> Outcome:
     if not check and lines:
         # When there is a new pkg, it alone is upgraded first.
         for _round in range(3):
-            answer = pkg.run("upgrade", "-y")
+            answer = pkg.run("upgrade", "-y", *pkg.only)
             left = pkg.pending()[1]
             if answer[0] != 0 or left == []:
                 break
@@ -163,7 +165,7 @@ def fetch_all(pkg: Pkg, check: bool) -> Outcome:
     """
     answer, lines = pkg.pending()
     if lines and not check:
-        answer = pkg.run("upgrade", "-F", "-y")
+        answer = pkg.run("upgrade", "-F", "-y", *pkg.only)
     if lines is None or (answer[0] != 0 and not check and lines):
         raise Failed(f"The packages cannot be fetched: {last_words(answer)}", answer)
     return Outcome(bool(lines) and "to be downloaded" in answer[1], {}, "", "")
@@ -190,5 +192,14 @@ def install(pkg: Pkg, names: list[str], latest: bool, check: bool) -> Outcome:
         missing = [name for name in names if name not in after]
         if answer[0] != 0 or missing:
             what = ", ".join(missing or sorted(wanted))
-            raise Failed(f"{what} cannot be installed: {last_words(answer)}", answer)
+            raise Failed(f"{what} cannot be installed: {last_words(answer)}", answer, missing)
+    return Outcome(before != after, after, listed(before), listed(after))
+
+
+def of_part(outcome: Outcome, names: t.Iterable[str]) -> Outcome:
+    """What of an installation is about some of its packages."""
+    after = {name: outcome.packages[name] for name in map(str, names)}
+    # No version holds a hyphen.
+    earlier = dict(line.rsplit("-", 1) for line in outcome.before.splitlines())
+    before = {name: earlier[name] for name in after if name in earlier}
     return Outcome(before != after, after, listed(before), listed(after))

@@ -55,6 +55,33 @@ def next_action(state: str | None, restart: bool, running: bool) -> str | None:
     return "reload" if state == "reloaded" else None
 
 
+def out_of_service(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options that disable and stop the service of O(instead_of)."""
+    return {
+        **options,
+        "name": options["instead_of"],
+        "enabled": False,
+        "state": "stopped",
+        "variables": {},
+        "variables_absent": [],
+        "restart_on_change": False,
+        "restart_if_newer": [],
+        **dict.fromkeys(("rcvar", "kept", "log", "look_at")),
+    }
+
+
+def together(name: str, other: dict, result: dict) -> dict:
+    """The result of a service with what was done before to another one, which has that name."""
+    joint = {
+        **result,
+        "changed": other["changed"] or result["changed"],
+        "actions": other["actions"] + result["actions"],
+    }
+    if "diff" in other and "diff" in result:
+        joint["diff"] = {when: {name: other["diff"][when], **result["diff"][when]} for when in ("before", "after")}
+    return joint
+
+
 class ServiceRun:
     """One run of the module for a service.
 

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.zfs import is_dataset, run_zfs
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.zfs import (
+    canonical_properties,
+    human,
+    is_dataset,
+    run_zfs,
+)
 
 # A comma or a percent sign would make "zfs destroy" take several snapshots.
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+# A user property of the datasets for as long as they go back to the snapshot that it names. zfs(8) goes back with one
+# dataset at a time, and a rollback leaves properties alone: who finds it knows that some have gone and others have not.
+GOING_BACK = "potluck.matrix:going-back"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +39,10 @@ class Moment:
     """Seconds since 1970."""
     transaction: int
     """Number of the pool's transaction; the snapshots that one command takes share it."""
+    holds: int = 0
+    """How many have asked to keep it; it cannot be destroyed before they let it go."""
+    properties: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Those user properties that were asked for and that it has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +51,8 @@ class Listing:
 
     datasets: dict[str, int]
     moments: list[Moment]
+    going_back: str = ""
+    """The snapshot to which some of the datasets have gone back and others have not; empty as a rule."""
 
     def tagged(self, tag: str) -> list[Moment]:
         """The snapshots of a name."""
@@ -49,18 +64,20 @@ class Listing:
         return sorted(found, key=lambda each: (each.transaction, each.dataset, each.tag))
 
 
-def parse_listing(text: str) -> Listing:
-    """The output of C(zfs list -H -p -t filesystem,volume,snapshot,bookmark -o name,used,creation,createtxg)."""
-    listing = Listing({}, [])
+def parse_listing(text: str, properties: t.Sequence[str] = ()) -> Listing:
+    """The output of C(zfs list -H -p -t filesystem,volume,snapshot,bookmark -o NAMES), the names as in look()."""
+    datasets, moments, going_back = {}, [], ""
     for line in text.splitlines():
-        name, used, created, transaction = line.split("\t")
+        name, used, created, transaction, holds, going, *values = line.split("\t")
         dataset, *tag = re.split("[@#]", name, maxsplit=1)
         if tag:
-            size = int(used) if used.isdigit() else 0
-            listing.moments.append(Moment(name, dataset, tag[0], size, int(created), int(transaction)))
+            known = {prop: value for prop, value in zip(properties, values) if value != "-"}
+            size, held = (int(number) if number.isdigit() else 0 for number in (used, holds))
+            moments.append(Moment(name, dataset, tag[0], size, int(created), int(transaction), held, known))
         else:
-            listing.datasets[dataset] = int(transaction)
-    return listing
+            datasets[dataset] = int(transaction)
+            going_back = going_back or ("" if going == "-" else going)
+    return Listing(datasets, moments, going_back)
 
 
 def topmost(datasets: list[str]) -> list[str]:
@@ -83,12 +100,16 @@ def topmost(datasets: list[str]) -> list[str]:
     return [name for name in names if not any(name.startswith(other + "/") for other in names)]
 
 
-def look(runner: Runner, datasets: list[str]) -> Listing:
-    """What there is of the datasets and of those below them; C(Sentence) when one of them does not exist."""
-    columns = "name,used,creation,createtxg"
+def look(runner: Runner, datasets: list[str], properties: t.Sequence[str] = ()) -> Listing:
+    """What there is of the datasets and of those below them, with these user properties of the snapshots; C(Sentence)
+    when one of the datasets does not exist.
+    """
+    columns = ",".join(["name,used,creation,createtxg,userrefs", GOING_BACK, *properties])
     kinds = "filesystem,volume,snapshot,bookmark"
     try:
-        return parse_listing(run_zfs(runner, "list", "-H", "-p", "-t", kinds, "-o", columns, "-r", *datasets))
+        return parse_listing(
+            run_zfs(runner, "list", "-H", "-p", "-t", kinds, "-o", columns, "-r", *datasets), properties
+        )
     except Sentence as error:
         missing = re.search(r"cannot open '([^']+)': dataset does not exist", str(error))
         if missing:
@@ -108,9 +129,27 @@ def facts(moments: list[Moment], prefix: str = "") -> list[dict]:
             "snapshot": each.name,
             "created": each.created,
             "used": each.used,
+            "properties": each.properties,
         }
         for each in sorted(found, key=lambda each: (each.transaction, each.dataset, each.tag))
     ]
+
+
+def require_room(runner: Runner, rewritten: list[str]) -> None:
+    """C(Sentence) when the pool, or a quota, has less space than all that is in these datasets and below them takes: so
+    much is there twice when it is written anew while a snapshot keeps what there was.
+    """
+    for top in topmost(rewritten):
+        rows = run_zfs(runner, "list", "-H", "-p", "-t", "filesystem", "-o", "available,referenced", "-r", top)
+        sizes = [[int(number) for number in line.split("\t")] for line in rows.splitlines()]
+        wanted, there = sum(size[1] for size in sizes), min(size[0] for size in sizes)
+        if there < wanted:
+            raise Sentence(
+                f"{human(there)} are free for {top}, and {human(wanted)} are needed to write what is in it anew while "
+                "a snapshot keeps what there was; make room in the pool, for example by destroying old snapshots, or "
+                "raise its quota",
+                "room_for",
+            )
 
 
 def some(names: list[str]) -> str:
@@ -125,12 +164,30 @@ class Snapshots:
     concerns to words; C(warnings) are sentences.
     """
 
-    def __init__(self, runner: Runner, datasets: list[str], tag: str, check: bool) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        datasets: list[str],
+        tag: str,
+        check: bool,
+        properties: t.Mapping[str, object] | None = None,
+    ) -> None:
+        """properties: user properties that a snapshot that is there has to have."""
         if not _TAG.fullmatch(tag):
             raise Sentence(
                 f"'{tag}' is not the name of a snapshot; use letters, digits, '_', '-', '.' and ':', as in "
                 "before-upgrade",
                 "name",
+            )
+        try:
+            self.properties = canonical_properties(properties or {})
+        except ValueError as error:
+            raise Sentence(str(error), "properties") from error
+        native = [name for name in self.properties if ":" not in name]
+        if native:
+            raise Sentence(
+                f"{native[0]} is none that a snapshot can be given; name one with a colon, as in example.com:why",
+                "properties",
             )
         self.runner, self.tag, self.check = runner, tag, check
         self.datasets = topmost(datasets)
@@ -139,9 +196,12 @@ class Snapshots:
         self.after: dict[str, str] = {}
         self.warnings: list[str] = []
 
+    def _look(self) -> Listing:
+        return look(self.runner, self.datasets, list(self.properties))
+
     def ensure(self, state: str, force_newer: bool = False) -> list[Moment]:
         """Reach a state (C(present), C(absent) or C(rolled_back)); the snapshots of the name as they are then."""
-        listing = look(self.runner, self.datasets)
+        listing = self._look()
         if state == "rolled_back":
             self._roll_back(listing, force_newer)
         elif state == "absent":
@@ -149,7 +209,7 @@ class Snapshots:
         else:
             self._take(listing)
         if self.actions and not self.check:
-            listing = look(self.runner, self.datasets)
+            listing = self._look()
             self._verify(listing, state)
         return listing.tagged(self.tag)
 
@@ -186,10 +246,21 @@ class Snapshots:
             broken = self._broken(listing)
             if broken:
                 raise Sentence(f"{broken}; give another name, such as {self.tag}-2, or destroy them first", "name")
+            self._tell(listing)
             return
-        self._act("snapshot", "-r", *[f"{dataset}@{self.tag}" for dataset in self.datasets])
+        properties = [word for name, value in self.properties.items() for word in ("-o", f"{name}={value}")]
+        self._act("snapshot", "-r", *properties, *[f"{dataset}@{self.tag}" for dataset in self.datasets])
         for dataset in listing.datasets:
             self._note(f"{dataset}@{self.tag}", "absent", "present")
+
+    def _tell(self, listing: Listing) -> None:
+        """Give snapshots that are there the properties that they lack."""
+        for name, value in self.properties.items():
+            others = [each for each in listing.tagged(self.tag) if each.properties.get(name) != value]
+            if others:
+                self._act("set", f"{name}={value}", *[each.name for each in others])
+            for each in others:
+                self._note(f"{name} of {each.name}", each.properties.get(name, "-"), value)
 
     def _destroy(self, listing: Listing) -> None:
         found = listing.tagged(self.tag)
@@ -221,9 +292,11 @@ class Snapshots:
         for each in newer:
             self._act("destroy", each.name)
             self._note(each.name, "present", "absent")
+        self._act("set", f"{GOING_BACK}={self.tag}", *self.datasets)
         for target in targets.values():
             self._act("rollback", target.name)
             self._note(target.dataset, "as it is now", f"as it was in {target.name}")
+        self._act("inherit", GOING_BACK, *self.datasets)
 
     def _verify(self, listing: Listing, state: str) -> None:
         """C(Sentence) unless zfs has done what it reported to have done."""
@@ -233,7 +306,8 @@ class Snapshots:
         elif not found:
             wrong = f"there is no snapshot {self.tag}"
         elif state == "present":
-            wrong = self._broken(listing)
+            lacking = [each.name for each in found if each.properties != self.properties]
+            wrong = self._broken(listing) or (f"{some(lacking)} did not take its properties" if lacking else "")
         else:
             newer = [each.name for target in found for each in listing.newer(target)]
             wrong = f"{some(newer)} came after the snapshot {self.tag} and is still there" if newer else ""

@@ -28,6 +28,8 @@ _KEY_TYPES = (
 
 
 # Accounts and groups of FreeBSD's base system (master.passwd, group), and of what runs in a pot of ours.
+# What the names of accounts begin with that prove a homeserver and are removed afterwards, wherever they are found.
+PROOF_ACCOUNTS = "potluck-proof-"
 _TAKEN = frozenset(
     [
         "_dhcp",
@@ -120,6 +122,8 @@ def local_part(value) -> str:
         raise ValueError("is not a Matrix account's name (lower-case letters, digits and ._=/+-)")
     if given.startswith("_"):
         raise ValueError("begins with an underscore, which Synapse keeps for application services")
+    if given.startswith(PROOF_ACCOUNTS):
+        raise ValueError(f"begins with {PROOF_ACCOUNTS}, as accounts do that an upgrade makes and removes")
     # Synapse asks Python's int(), which takes a sign and underscores between digits.
     if re.fullmatch(r"[+-]?[0-9]+(_[0-9]+)*", given):
         raise ValueError("is a number, which Synapse keeps for guests")
@@ -128,16 +132,33 @@ def local_part(value) -> str:
     return given
 
 
+def _devices(value) -> list:
+    """IDs of devices, or the text C(all)."""
+    if isinstance(value, str):
+        return [values.choice("all")(value)]
+    return values.list_of(values.line)(value)
+
+
+_ACCOUNT: dict = {
+    "password": values.secret,
+    "display_name": values.line,
+    "admin": values.boolean,
+    "state": values.choice("present", "active", "deactivated"),
+    "update_password": values.choice("on_create", "always"),
+    "sign_out": _devices,
+}
+
+
 def accounts(value) -> list:
-    """Accounts to ensure: dictionaries with a name and, if wanted, password, admin and display_name. Passwords are not
-    shown.
+    """Accounts to ensure: dictionaries with a name and, if wanted, what module synapse_accounts knows of one.
+    Passwords are not shown.
     """
     found = []
     for number, item in enumerate(values.items(value), 1):
         shown = f"has an account (item {number}) "
         if not isinstance(item, dict):
             raise ValueError(f"has as item {number} {names.kind(item)} where a dictionary with a name is expected")
-        unknown = set(item) - {"name", "password", "admin", "display_name"}
+        unknown = set(item) - {"name", *_ACCOUNT}
         if unknown:
             raise ValueError(shown + f'with the unknown key "{sorted(unknown, key=str)[0]}"')
         try:
@@ -147,16 +168,27 @@ def accounts(value) -> list:
         if found.count(found[-1]) > 1:
             raise ValueError(shown + f'with the name of another one, "{found[-1]}"')
         try:
-            for key, checker in (("password", values.secret), ("display_name", values.line), ("admin", values.boolean)):
+            for key, checker in _ACCOUNT.items():
                 if key in item:
                     checker(item[key])
         except ValueError as error:
             raise ValueError(shown + f"with a value for {key} that {error}") from None
+        if item.get("update_password") == "always" and not item.get("password"):
+            raise ValueError(shown + "with update_password: always, but without a password")
     return list(value)
 
 
+# What sshd(8) knows in authorized_keys; it takes no login by a line with anything else.
+_FLAG = (
+    r"restrict|cert-authority|(?:no-)?(?:agent-forwarding|port-forwarding|pty|touch-required|user-rc|verify-required"
+    r"|x11-forwarding)"
+)
+_NAMED = r"(command|environment|expiry-time|from|permitlisten|permitopen|principals|tunnel)"
+_OPTION = re.compile(rf'(?:{_FLAG}|{_NAMED}="((?:[^"\\]|\\"|\\(?!"))*)")(?=[, \t])', re.IGNORECASE)
+
+
 def ssh_keys(value) -> str:
-    """SSH public keys, one a line, as authorized_keys has them but without options."""
+    """SSH public keys, one a line, as authorized_keys has them, with options in front of them or not."""
     given = names.text(value).strip()
     if "PRIVATE KEY" in given:
         raise ValueError("is a private key; give the public one")
@@ -164,11 +196,33 @@ def ssh_keys(value) -> str:
         raise ValueError("is a path; give the content of the file")
     if re.search(r"[^\S\n\r\t ]|[\x00-\x08\x0e-\x1f\x7f]", given):
         raise ValueError("holds a control character")
-    lines = [part for part in given.splitlines() if part.strip() and not part.startswith("#")]
+    lines = [part.strip() for part in given.splitlines() if part.strip() and not part.lstrip().startswith("#")]
     if not lines:
         raise ValueError("holds no key")
     for part in lines:
-        _ssh_key(part)
+        _ssh_key(_without_options(part))
+    return given
+
+
+def _without_options(given: str) -> str:
+    """The key of a line."""
+    position: int = 0
+    seen: set[str] = set()
+    while option := _OPTION.match(given, position):
+        name, text = option.group(1), option.group(2)
+        # environment, permitlisten and permitopen may be there more than once.
+        if name and not name.lower().startswith(("environment", "permit")):
+            if name.lower() in seen:
+                raise ValueError(f"has the option {name.lower()} twice")
+            seen.add(name.lower())
+        if name and name.lower() == "expiry-time" and not re.fullmatch(r"[0-9]{8}([0-9]{4}([0-9]{2})?)?Z?", text):
+            raise ValueError("has an expiry-time that is not of the form 20270101")
+        position = option.end()
+        if given[position] != ",":
+            return given[position:].strip()
+        position += 1
+    if position:
+        raise ValueError(f"has something other than an option of sshd at character {position + 1}")
     return given
 
 
@@ -176,6 +230,11 @@ def _ssh_key(given: str) -> None:
     fields = given.split()
     if fields[0] == "ssh-dss":
         raise ValueError("is a DSA key, which OpenSSH no longer takes")
+    if fields[0].endswith("-cert-v01@openssh.com"):
+        raise ValueError(
+            "is a certificate, by which nobody logs in from here; give the key of its authority with cert-authority "
+            "in front"
+        )
     if fields[0] not in _KEY_TYPES:
         raise ValueError("does not begin with the type of a public key")
     try:

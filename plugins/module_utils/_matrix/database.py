@@ -12,11 +12,15 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import external_database, names, storage
 
 # The file beside the signing key that says which database holds the homeserver's data. Without it that is SQLite.
 MARK = "database"
 KINDS = ("sqlite", "postgresql")
+# What the mark says, and roles among each other, of a PostgreSQL that is not the pot's own.
+ELSEWHERE = "elsewhere"
+# What Synapse requires (check_database() in synapse/storage/engines/postgres.py, 1.163), and the collection runs.
+OLDEST = 14
 # What the file of a SQLite that was moved into PostgreSQL has behind its name.
 KEPT = ".before-postgresql"
 
@@ -49,6 +53,10 @@ RESERVED = {
     "fsync": "without it a power cut destroys the database",
     "potluck.configuration": "by it the role knows which configuration the server has read",
 }
+# What the server calls its socket (src/include/libpq/pqcomm.h), and what the path of one may be long on FreeBSD
+# (sun_path in sys/un.h, without the NUL).
+SOCKET = ".s.PGSQL.5432"
+SOCKET_LENGTH = 103
 # How many there may be unless an administrator says so.
 CONNECTIONS = 50
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
@@ -60,24 +68,46 @@ def no_way_back(mark: str, wanted: str) -> str:
     """
     if mark in ("", "sqlite") or wanted in ("", mark):
         return ""
+    here, there = ("in a PostgreSQL elsewhere", "the dictionary that names it")
+    if mark != ELSEWHERE:
+        here, there = ("in the pot's PostgreSQL" if wanted == ELSEWHERE else "in PostgreSQL", "postgresql")
+    if wanted == "sqlite":
+        return (
+            f"the homeserver's data are {here}, and there is no way back to sqlite, which would start empty; "
+            f"set matrix_database: {there}"
+        )
+    target = "one elsewhere" if wanted == ELSEWHERE else "the pot's"
     return (
-        f"the homeserver's data are in PostgreSQL, and there is no way back to {wanted}, which would start empty; "
-        "set matrix_database: postgresql"
+        f"the homeserver's data are {here}, and nothing brings them to {target}, which would start empty; set "
+        f"matrix_database: {there}, or stop Synapse and move them by hand with pg_dump and pg_restore "
+        '("From one PostgreSQL to another" in docs/database.md)'
     )
 
 
-def kind(value) -> str:
-    """Where Synapse keeps its data."""
+def kind(value) -> str | dict[str, t.Any]:
+    """Where Synapse keeps its data: one of KINDS, or what is to be known of a PostgreSQL elsewhere."""
     if isinstance(value, dict):
-        raise ValueError("is a dictionary; a database elsewhere is not set up here (see synapse_database)")
-    return values.choice(*KINDS)(value)
+        return external_database.settings(value)
+    if value not in KINDS:
+        raise ValueError(f"is none of {', '.join(KINDS)}, nor a dictionary that names a PostgreSQL elsewhere")
+    return str(value)
+
+
+def socket_directory(value) -> str:
+    """A directory in which PostgreSQL's socket can be."""
+    given = storage.plain_path(value)
+    if len(f"{given}/{SOCKET}") > SOCKET_LENGTH:
+        raise ValueError(
+            f"is longer than {SOCKET_LENGTH - len(SOCKET) - 1} characters, and the path of a socket has no room"
+        )
+    return given
 
 
 def version(value) -> str:
-    """A major version of PostgreSQL that the collection knows how to run and Synapse how to use: 14 or newer."""
+    """A major version of PostgreSQL that the collection knows how to run and Synapse how to use."""
     given = str(value) if isinstance(value, int) and not isinstance(value, bool) else names.text(value)
-    if not re.fullmatch(r"[1-9][0-9]", given) or int(given) < 14:
-        raise ValueError("is not a major version of PostgreSQL from 14 on")
+    if not re.fullmatch(r"[1-9][0-9]", given) or int(given) < OLDEST:
+        raise ValueError(f"is not a major version of PostgreSQL from {OLDEST} on")
     return given
 
 

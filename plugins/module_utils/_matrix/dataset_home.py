@@ -85,6 +85,24 @@ class Home:
                 dataset.runner.run(["zfs", "unmount", dataset.name])
             raise
 
+    def check_owner(self, properties: dict[str, str]) -> None:
+        """C(Sentence) for a dataset that is somebody else's, or of which nobody can say whose it is.
+
+        properties: those of now. The mark on the host is believed; the files, which a pot can write, only without one.
+        """
+        marks, name = self._marks(), self.dataset.name
+        if name in marks:
+            self._check_strangers(marks, [], "")
+        elif properties["mounted"] != "yes":
+            raise Sentence(
+                f"{name} is not mounted and does not say whose data it holds; run 'zfs mount {name}' on the host, then "
+                "run again",
+                "name",
+            )
+        else:
+            top = properties["mountpoint"]
+            self._check_strangers(marks, os.listdir(top), self._line(top, "server_name"))
+
     def _marks(self) -> dict[str, tuple[str, str]]:
         """Which datasets of the host say whose data they hold, as of C(rules.parse_marks)."""
         columns = ("-o", "name,value,source", "-s", "local,received", "-t", "filesystem")

@@ -119,22 +119,29 @@ def attribute(value) -> str:
     return str(value)
 
 
+# How deep filters may stand in each other: ldap3 goes down by calling itself, and ends at about 120.
+_DEEPEST = 64
+_BETWEEN = re.compile(r"[ \t\r\n]*")
+
+
 def search_filter(value) -> str:
-    """A search filter as RFC 4515 writes it, of any length and depth, on one line."""
-    given = text(value)
+    """A search filter as RFC 4515 writes it, of any length, as it is without the blanks and line breaks between its
+    parts, which ldap3 skips.
+    """
+    given = text(value).strip(" \t\r\n")
     if not given.startswith("(") or not given.endswith(")"):
         raise ValueError("is not in parentheses")
-    if any(ord(character) < 32 or ord(character) == 127 for character in given):
-        raise ValueError("holds a line break or a control character")
     # For each open parenthesis its operator and how many filters stand in it; the outermost has room for one.
-    position, operators, counts = 0, ["!"], [0]
+    position, operators, counts, found = 0, ["!"], [0], []
     while position < len(given):
+        position = _after(_BETWEEN, given, position)
         character = given[position]
         if character == ")" and len(operators) > 1:
             if not counts[-1]:
                 raise ValueError(f'has nothing after "{operators[-1]}" at character {position}')
             operators.pop()
             counts.pop()
+            found.append(")")
             position += 1
             continue
         if character != "(":
@@ -144,18 +151,32 @@ def search_filter(value) -> str:
                 "has more than one filter" + (' after "!"' if len(operators) > 1 else "; join them by (&…) or (|…)")
             )
         counts[-1] += 1
-        if given[position + 1] in "&|!":
-            operators.append(given[position + 1])
+        position = _after(_BETWEEN, given, position + 1)
+        if given[position] in "&|!":
+            if len(operators) > _DEEPEST:
+                raise ValueError(f"has filters in each other that are more than {_DEEPEST} deep")
+            operators.append(given[position])
             counts.append(0)
-            position += 2
+            found.append("(" + given[position])
+            position += 1
             continue
-        item = _ITEM.match(given, position + 1)
-        if not item or given[item.end() : item.end() + 1] != ")":
-            raise ValueError("has at character %s something other than ATTRIBUTE=VALUE" % (position + 2))
-        position = item.end() + 1
+        end = _after(_ITEM, given, position)
+        item = given[position:end]
+        if not item or given[end : end + 1] != ")":
+            raise ValueError("has at character %s something other than ATTRIBUTE=VALUE" % (position + 1))
+        if any(ord(each) < 32 or ord(each) == 127 for each in item):
+            raise ValueError("holds a line break or a control character in a value")
+        found.append(f"({item})")
+        position = end + 1
     if len(operators) > 1:
         raise ValueError("has a parenthesis that is not closed")
-    return str(value)
+    return "".join(found)
+
+
+def _after(pattern: re.Pattern, given: str, position: int) -> int:
+    """The position after what the pattern matches here; the same one if it does not."""
+    match = pattern.match(given, position)
+    return match.end() if match else position
 
 
 _PAIR = re.compile(r"\\(?:[\\\"+,;<>= #]|[0-9A-Fa-f]{2})|[^\\\"+,;<>\x00-\x1f\x7f]")

@@ -116,8 +116,11 @@ def domain_name(value) -> str:
 
 
 def host_name(value) -> str:
-    """A host name of one label or more, normalised; the last label holds a letter, or it would be half an address."""
-    found = labels(value, underscores=False)
+    """A host name of one label or more, normalised; the last label holds a letter, or it would be half an address.
+
+    RFC 1123 has no underscores in it, but resolvers and networks inside organisations do.
+    """
+    found = labels(value)
     if found[-1].isdigit():
         raise ValueError("is neither an address nor a host name")
     return ".".join(found)

@@ -31,11 +31,12 @@ domain = values.normal(_domain)
 
 
 def domains(value) -> list:
-    """More domains for a certificate."""
+    """More domains for a certificate; one may begin with a wildcard."""
     found = []
     for number, item in enumerate(values.items(value), 1):
+        wildcard = "*." if str(item).startswith("*.") else ""
         try:
-            found.append(domain(item))
+            found.append(wildcard + domain(item[len(wildcard) :] if wildcard else item))
         except ValueError as error:
             raise ValueError(f'has as item {number} "{item}", which {error}') from None
         if found.count(found[-1]) > 1:
@@ -44,6 +45,17 @@ def domains(value) -> list:
 
 
 host = values.ignoring_case(names.host)
+
+
+def _without_underscore(value) -> str:
+    found = names.host(value)
+    if "_" in found:
+        raise ValueError("holds an underscore, which Synapse looks up no host with; give the host another name as well")
+    return found
+
+
+# Synapse's network library encodes names by IDNA 2008 (twisted.internet._idna), which has no underscores.
+synapse_host = values.ignoring_case(_without_underscore)
 
 
 def pot_address(value) -> str:
@@ -88,7 +100,10 @@ def networks(value) -> list:
     for number, item in enumerate(values.items(value), 1):
         shown = f'has as item {number} "{item}", which '
         try:
-            network = ipaddress.ip_network(names.text(item))
+            # Python reads zones, which may hold anything, and masks of other forms than nginx does.
+            if not re.fullmatch(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", names.text(item)):
+                raise ValueError("form")
+            network = ipaddress.ip_network(item)
         except ValueError as error:
             if "host bits set" in str(error):
                 raise ValueError(shown + "is not the first address of its network") from None
@@ -210,11 +225,10 @@ def address_range(value) -> str:
 def key_server(value) -> str:
     """The name of a homeserver that other homeservers' keys are asked of: a host, with a port or not."""
     given = names.text(value)
-    host_part, colon, port_part = given.rpartition(":")
-    if colon and re.fullmatch("[0-9]+", port_part) and "]" not in port_part and ":" not in host_part:
-        names.port(port_part)
-        given = host_part
-    names.host(given)
+    match = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+))(?::([0-9]+))?", given)
+    if match and match.group(3):
+        names.port(match.group(3))
+    _without_underscore((match.group(1) or match.group(2)) if match else given)
     return str(value)
 
 
@@ -223,7 +237,7 @@ def server_and_port(value) -> str:
     match = re.fullmatch(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::([0-9]+))?", names.text(value))
     if not match:
         raise ValueError("is not of the form HOST:PORT")
-    names.host(match.group(1).strip("[]"))
+    _without_underscore(match.group(1).strip("[]"))
     if match.group(2):
         names.port(match.group(2))
     return str(value)

@@ -42,6 +42,11 @@ PARAMETERS = {
     "REMOTELOG": "matrix_remote_log",
 }
 SECRETS = ("matrix_gossip_key", "matrix_shared_secret", "matrix_smtp_password", "matrix_ldap_password")
+# Potluck's image does not configure itself without these (its README).
+REQUIRED = (
+    *("DATACENTER", "CONSULSERVERS", "GOSSIPKEY", "MYSHAREDSECRET", "SMTPHOST", "SMTPUSER", "SMTPPASS", "SMTPFROM"),
+    *("SSLEMAIL", "LDAPSERVER", "LDAPPASSWORD", "LDAPDOMAIN"),
+)
 
 
 @dataclasses.dataclass
@@ -281,6 +286,24 @@ def _value(name: str, given: dict[str, str], warnings: list[str]) -> t.Any:
             "matrix_ldap_base sets another one."
         )
     return value
+
+
+def image_environment(values: dict[str, t.Any]) -> dict[str, str]:
+    """What Potluck's image is told of our variables. It knows values and nothing in between: what is empty is left out.
+
+    values: those of PARAMETERS, except that matrix_tls_mode stands for matrix_nossl; lists of servers as lists.
+    """
+    nossl = values["matrix_tls_mode"] == "none"
+    found = {name: values[variable] for name, variable in PARAMETERS.items() if name != "NOSSL"}
+    for name in ("CONSULSERVERS", "LDAPSERVER"):
+        found[name] = ",".join([found[name]] if isinstance(found[name], str) else found[name])
+    # Any value of these two means yes, "false" as well.
+    found["NOSSL"] = "true" if nossl else ""
+    found["CONTROLUSER"] = "true" if found["CONTROLUSER"] else ""
+    found["REGISTRATIONENABLE"] = "true" if found["REGISTRATIONENABLE"] else "false"
+    if nossl:
+        found["SSLEMAIL"] = "none"
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}
 
 
 def yaml_text(value: t.Any) -> str:

@@ -156,12 +156,17 @@ def items(value) -> list:
 
 
 def size(value) -> str:
-    """A number of bytes, or one with the suffix K or M, which Synapse and nginx both read."""
+    """A number of bytes, or one with the suffix K, M or G, which nginx reads, and Synapse after in_megabytes()."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise ValueError(f"is {kind(value)} where a size is expected")
-    if not re.fullmatch(r"[1-9][0-9]{0,14}[KM]?", str(value)):
-        raise ValueError("is not a number of bytes, nor one followed by K or M")
+    if not re.fullmatch(r"[1-9][0-9]{0,14}[KMG]?", str(value)):
+        raise ValueError("is not a number of bytes, nor one followed by K, M or G")
     return str(value)
+
+
+def in_megabytes(given: int | str) -> int | str:
+    """A size without the suffix G, which the Synapse of older ports does not read."""
+    return f"{int(given[:-1]) * 1024}M" if isinstance(given, str) and given.endswith("G") else given
 
 
 def days(value) -> int:

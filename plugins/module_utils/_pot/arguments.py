@@ -29,6 +29,7 @@ def argument_spec() -> dict[str, dict]:
             "default": "started",
         },
         "restart_on_change": {"type": "bool", "default": False},
+        "sentences": {"type": "dict", "default": {}},
         "type": {"type": "str", "choices": ["single", "multi"]},
         "base": {"type": "str"},
         "level": {"type": "int", "choices": [1, 2]},

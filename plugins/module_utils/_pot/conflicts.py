@@ -14,6 +14,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._pot import mountin
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf, view
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.mounts import parse_fscomp
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.names import former_name
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import lenient, split_alias
 
 
@@ -46,17 +47,24 @@ def check(machine: Machine, name: str, addresses: list[str], mounts: list[tuple[
     above or below them.
 
     addresses: as in pot.conf; mounts: [(source, target, option)] as in fscomp.conf. Data that one of the two can only
-    read may be shared.
+    read may be shared. The pot that was put aside for this one has the same, and must not run.
     """
     wanted = _addresses(addresses)
     directories = [(source, _directory(machine, source)) for source, _target, option in mounts if option != "ro"]
     for other in machine.names() if wanted or directories else []:
         if other == name:
             continue
+        if other == former_name(name):
+            if machine.read(other).running:
+                raise Sentence(
+                    f"Pot {other}, which was put aside for pot {name}, runs; stop it with 'pot stop {other}'."
+                )
+            continue
         taken = wanted & _addresses(view(PotConf(read_text(machine.home(other) + "/conf/pot.conf") or ""))["ip"])
         if taken:
             raise Sentence(
-                "Address {} belongs to pot {}. {}".format(", ".join(sorted(taken)), other, _way_out(other, name))
+                "Address {} belongs to pot {}. {}".format(", ".join(sorted(taken)), other, _way_out(other, name)),
+                "ip",
             )
         for source, directory in directories:
             shared = [path for path in _writable(machine, other) if _overlap(directory, path)]
@@ -65,7 +73,8 @@ def check(machine: Machine, name: str, addresses: list[str], mounts: list[tuple[
                     "{} cannot be mounted in pot {}, because pot {} mounts {} and two pots must not write the "
                     "same data. {}".format(
                         source, name, other, "it" if shared[0] == directory else shared[0], _way_out(other, name)
-                    )
+                    ),
+                    "mounts",
                 )
 
 

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import read_text
-from ansible_collections.potluck.matrix.plugins.module_utils._pot import addressing, mounting, running
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import addressing, mounting, pf, running
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import holds_nothing
 
@@ -55,6 +54,16 @@ def check_destroy(machine, state):
                 name, ", ".join(foreign)
             )
         )
+
+
+def remove(machine, state):
+    """Destroy a pot if there is one, and remove what one has left that is gone, by hand or by a run that was cut
+    off.
+    """
+    if state.exists:
+        destroy(machine, state)
+    else:
+        forget(machine, state.name)
 
 
 def destroy(machine, state):
@@ -109,6 +118,39 @@ def destroy_stopped(machine, state):
         after = machine.again(name)
     if after.exists:
         raise Sentence(f"Cannot destroy pot {name}: {machine.explain(rc, out, err)}")
+    # No change of its own: it is a part of that one.
+    noted = len(machine.actions)
+    forget(machine, name)
+    del machine.actions[noted:]
+
+
+def forget(machine, name):
+    """Remove what the host has left of a pot that is gone: the files that say what state it is in, its redirections in
+    the packet filter and its limits.
+
+    pot itself flushes the redirections when it stops a pot, and leaves the limits, which rctl(8) keeps by the jail's
+    name. What other pots have stays, as does what belongs to all of them (pot's configuration, its bridges, the packet
+    filter's own rules).
+    """
     for path in (machine.marker_path(name), machine.status_path(name)):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        if os.path.lexists(path):
+            machine.actions.append(f"remove {path}")
+            if not machine.check:
+                os.unlink(path)
+    anchor = pf.anchor_of(name)
+    # pfctl complains of what is not there, and of a packet filter that is not loaded, and ends with 0 or 1.
+    if _said(machine, ["pfctl", "-a", anchor, "-s", "nat"]):
+        machine.act(["pfctl", "-a", anchor, "-F", "nat"])
+    subject = f"jail:{name}"
+    if _said(machine, ["rctl", subject]):
+        rc, _out, err = machine.act(["rctl", "-r", subject])
+        if rc != 0:
+            machine.warnings.append(f"The limits of pot {name} are still there: {err.strip()}")
+
+
+def _said(machine, argv):
+    """Standard output of a command that only reads, whatever it ends with; empty where there is no such command."""
+    try:
+        return machine.runner.run(argv)[1].strip()
+    except Sentence:
+        return ""

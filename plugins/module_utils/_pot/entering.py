@@ -105,34 +105,41 @@ def missing_jail(text, pot):
     return f'jexec: jail "{pot}" not found' in text
 
 
-def explain_failure(text, pot, host, privilege="none"):
-    """One sentence for output that came without the marker, i.e. from the host and not from the pot."""
+def explain_failure(text, pot, host, privilege="none", become=""):
+    """One sentence for output that came without the marker, i.e. from the host and not from the pot.
+
+    become: the command by which the login user was to become root; C(privilege) is that by which it was to get no more
+    than the right to enter.
+    """
     where = f'pot "{pot}" on host "{host}"'
     said = "; ".join(line.strip() for line in text.splitlines() if line.strip()) or "it said nothing"
 
     def not_found(command):  # as sh, csh and sudo put it
         return re.search(
-            rf"(?:^|[\s:/]){command}: (?:command )?(?:not found|no such file)", text, re.MULTILINE | re.IGNORECASE
+            rf"(?:^|[\s:/]){re.escape(command)}: (?:command )?(?:not found|no such file)",
+            text,
+            re.MULTILINE | re.IGNORECASE,
         )
 
     if not_found("jexec"):
         return f'host "{host}" has no {JEXEC}: pots only live on FreeBSD'
-    if PRIVILEGE_COMMANDS[privilege]:
-        command = PRIVILEGE_COMMANDS[privilege][0]
-        if not_found(command):
-            return (
-                f'host "{host}" has no {command}, which ansible_pot_privilege_command asks for: install it there or '
-                "choose another"
-            )
-        if re.search(rf"^{command}: |not in the sudoers file|is not allowed to execute", text, re.MULTILINE):
-            return (
-                f'{command} on host "{host}" does not let the login user run {JEXEC} without a password, so {where} '
-                f"cannot be entered: {said}"
-            )
+    command = become or "".join(PRIVILEGE_COMMANDS[privilege][:1])
+    asked_by, right = "ansible_pot_privilege_command", f"run {JEXEC} without a password"
+    if become:
+        asked_by, right = "ansible_become_method", "become root"
+    refusals = (
+        rf"^{re.escape(command)}: |not in the sudoers file|is not allowed to execute|Sorry, try again"
+        # What Ansible makes of it.
+        "|(?:Missing|Incorrect) .*password"
+    )
+    if command and not_found(command):
+        return f'host "{host}" has no {command}, which {asked_by} asks for: install it there or choose another'
+    if command and re.search(refusals, text, re.MULTILINE):
+        return f'{command} on host "{host}" does not let the login user {right}, so {where} cannot be entered: {said}'
     if re.search(r"^jexec: .*Operation not permitted", text, re.MULTILINE):
         return (
-            f'the login user of host "{host}" may not enter pots: log in as root or set ansible_pot_privilege_command '
-            "to doas or sudo"
+            f'the login user of host "{host}" may not enter pots: log in as root, or set ansible_become: true and '
+            "ansible_become_method to potluck.matrix.doas or sudo"
         )
     if re.search(r"^jexec: execvp: /bin/sh: ", text, re.MULTILINE):
         return f"{where} has no /bin/sh: its file system is incomplete"

@@ -6,10 +6,19 @@
 
 from __future__ import annotations
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import decode_env, view
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.mounts import FscompLine
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.state import State
+
+
+def look(names: list[str] | None, include_env: bool = False) -> list[dict]:
+    """What collect() finds on this host; C(Sentence) when that cannot be read."""
+    try:
+        return collect(Machine(check=True), names, include_env)
+    except PermissionError as error:
+        raise Sentence(f"Cannot read {error.filename}: pots can only be read as root, use become.") from error
 
 
 def collect(machine: Machine, names: list[str] | None, include_env: bool) -> list[dict]:

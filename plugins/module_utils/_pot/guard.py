@@ -37,6 +37,9 @@ COMMANDS = {
     "copy-in": "s:d:p:",
     "copy-out": "s:d:p:",
 }
+# The property that datasets have while they go back, as in module_utils/_freebsd/snapshots.py, which is not there on a
+# host.
+GOING_BACK = "potluck.matrix:going-back"
 # A name that no pot can have: asks whether pot calls this program at all.
 PROOF = ".potluck-guard"
 ANSWER = "the guard of potluck.matrix is called"
@@ -247,14 +250,31 @@ class Pot:
                 found.append((fields[0], "/" + target.strip("/")))
         return found
 
+    def _needed(self) -> dict[str, list[str]]:
+        needed = record(self._read(RECORD) or "{}")
+        if needed is None:
+            raise Refused(f"{self.home}/conf/{RECORD} is damaged: run the playbook site again")
+        return needed
+
+    def whole(self, going_back: Callable[[list[str]], list[str]]) -> None:
+        """C(Refused) while some of the pot's datasets have gone back to a snapshot and others have not, as a host
+        leaves them that lost its power just then: whoever writes there loses it when the way back is gone on with.
+
+        going_back: the snapshots to which any of the datasets are on their way.
+        """
+        datasets = sorted({dataset for dataset, _directory in self._needed().values()})
+        tags = going_back(datasets) if datasets else []
+        if tags:
+            raise Refused(
+                f"the data of pot {self.name} is on its way back to the snapshot {tags[0]}, and only some of it is "
+                "there: run the playbook upgrade, rollback or site, which goes on with it"
+            )
+
     def sources(self) -> None:
         """C(Refused) unless the datasets that the pot's data lie on are mounted where they were when the module last
         configured it.
         """
-        needed = record(self._read(RECORD) or "{}")
-        if needed is None:
-            raise Refused(f"{self.home}/conf/{RECORD} is damaged: run the playbook site again")
-        for source, (dataset, directory) in needed.items():
+        for source, (dataset, directory) in self._needed().items():
             at = [mount[0] for mount in self.mounts if mount[1] in (directory, os.path.realpath(directory))]
             if at[-1:] != [dataset]:
                 raise Refused(
@@ -374,6 +394,11 @@ def _mountpoint(source: str) -> str:
     )
 
 
+def _going_back(datasets: list[str]) -> list[str]:
+    values = _output("/sbin/zfs", "get", "-H", "-o", "value", GOING_BACK, *datasets).split()
+    return [value for value in values if value != "-"]
+
+
 def _fs_root(prefix: str) -> str:
     """POT_FS_ROOT: pot's two files are sh, and sh alone can read them as pot does."""
     files = [prefix + "/etc/pot/pot.default.conf", prefix + "/etc/pot/pot.conf"]
@@ -435,6 +460,8 @@ def before(fs_root: str, command: str, arguments: list[str]) -> list[str]:
     said = []
     for name in _guarded(fs_root, named(command, arguments), set()):
         pot = Pot(fs_root, name, _mounts(), _mountpoint)
+        if command in ("start", "run"):
+            pot.whole(_going_back)
         pot.sources()
         pot.places()
         said += [f"pot {name}: {text}" for text in pot.tree.repaired]

@@ -171,5 +171,5 @@ class Host:
         if ended and base != release:
             self.warnings.append(
                 f"FreeBSD {base}, which the pot {pot} has, is unsupported since {ended} and gets no security patches; "
-                f"make the pot anew with a newer release (matrix_pot_release: '{release}')"
+                f"name a newer release (matrix_pot_release: '{release}') and run the playbook patch"
             )

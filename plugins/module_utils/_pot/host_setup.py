@@ -11,6 +11,7 @@ import os
 import tempfile
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import rc
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import read_text, write_atomically
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import host as host_module
@@ -19,6 +20,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._pot.host import Ho
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.output import pot_errors
 
 RC_SCRIPT = "/usr/local/etc/rc.d/pot"
+RC_CONF = "/etc/rc.conf"
 # Seconds for pot init, which fetches nothing.
 LIMIT = 600
 
@@ -48,6 +50,7 @@ class HostSetup:
                 # A pot that came from its repository instead of a package; its pots work, until the host is rebooted.
                 host.warnings.append(f"{RC_SCRIPT} is missing, so that no pot starts at boot: install the package pot")
             self._initialise()
+            self._set_rc_variables(options["rc_variables"])
         if options["configure_pf"]:
             self._add_pf_anchors()
 
@@ -135,6 +138,23 @@ class HostSetup:
         if rc != 0 or not self.host.initialised():
             reason = pot_errors(out, err) or f"exit code {rc}"
             raise Sentence(f"'pot init -m' did not initialise pot: {reason}", "settings")
+
+    def _set_rc_variables(self, wanted: t.Mapping[str, object]) -> None:
+        """Set variables of rc.conf, text each; C(Sentence) unless they read back as wanted."""
+        values = {name: str(value) for name, value in wanted.items()}
+        for name, value in values.items():
+            rc.check_variable(name, value)
+        conf = rc.Variables(RC_CONF)
+        before = conf.read(sorted(values))
+        missing = {name: value for name, value in values.items() if before[name] != value}
+        if not missing:
+            return
+        self.actions += [f"set {name}" for name in sorted(missing)]
+        self.changed = True
+        shown = (f"{name}: {before[name]}\n" for name in sorted(missing) if before[name] is not None)
+        self._show(RC_CONF, "".join(shown), "".join(f"{name}: {missing[name]}\n" for name in sorted(missing)))
+        if not self.check:
+            conf.write(missing)
 
     def _add_pf_anchors(self) -> None:
         """Write pot's anchors to the file of rules unless both are there; C(Sentence) when C(pfctl -n) refuses the

@@ -21,3 +21,8 @@ def check_name(name):
 def template_name(image, tag):
     """Local name C(pot import) gives to an image: C(IMAGE_TAG) with every dot replaced."""
     return (f"{image}_{tag}").replace(".", "_")
+
+
+def former_name(name):
+    """What a pot is called while a new one has its name."""
+    return name + "-former"

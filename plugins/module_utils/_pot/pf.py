@@ -10,6 +10,8 @@ import re
 
 PF_ANCHORS = ("nat-anchor pot-nat", 'rdr-anchor "pot-rdr/*"')
 
+# The longest name that pot gives an anchor of a pot.
+_LONGEST = 55
 # What begins a translation or a filter rule in pf.conf(5).
 _PF_RULE = re.compile(r"\s*(?:nat|rdr|binat|no|pass|block|match|antispoof|load|(?:nat-|rdr-|binat-)?anchor)\b")
 
@@ -34,3 +36,8 @@ def with_pf_anchors(text: str) -> str:
             break
         continued = line.endswith("\\")
     return "".join(line + "\n" for line in lines[:position] + list(PF_ANCHORS) + lines[position:])
+
+
+def anchor_of(name: str) -> str:
+    """The anchor of a pot's redirections: pot names it by the end of a long name, without underscores in front."""
+    return "pot-rdr/" + (name if len(name) <= _LONGEST else name[-_LONGEST:].lstrip("_"))

@@ -91,9 +91,8 @@ class PotModule:
         state = running.settle(self.machine, self.machine.read(name))
         self.before["state"] = self.after["state"] = state.state
         if self.options["state"] == "absent":
-            if state.exists:
-                destruction.destroy(self.machine, state)
-                self.after["state"] = "absent"
+            destruction.remove(self.machine, state)
+            self.after["state"] = "absent"
             return self.result(self.machine.read(name), absent=True)
         if state.broken and not state.disposable:
             raise Sentence(

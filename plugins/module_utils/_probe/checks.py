@@ -11,31 +11,50 @@ what was checked it is about.
 
 from __future__ import annotations
 
-import http.client
 import re
-import smtplib
-import ssl
 import time
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
-from ansible_collections.potluck.matrix.plugins.module_utils._probe import directory, host, mail, sockets, web
+from ansible_collections.potluck.matrix.plugins.module_utils._probe import host
 
-KINDS: dict[str, t.Callable[[dict, float, Runner], str]] = {
+Check = t.Callable[[dict, float, Runner], str]
+# Those of the host itself.
+LOCAL: dict[str, Check] = {
     "service": host.check_service,
     "mount": host.check_mount,
     "space": host.check_space,
     "file": host.check_file,
-    "http": web.check_http,
-    "tcp": sockets.check_tcp,
-    "closed": sockets.check_closed,
-    "certificate": sockets.check_certificate,
-    "smtp": mail.check_smtp,
-    "ldap": directory.check_ldap,
     "command": host.check_command,
 }
+# Those that ask over a network, for which remote() imports what they need.
+REMOTE = ("http", "tcp", "closed", "certificate", "smtp", "ldap", "delegation")
+
+
+def remote(kind: str) -> Check:
+    """The check of a kind of REMOTE. TLS, HTTP and mail take longer to import than most modules work."""
+    if kind == "http":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import web
+
+        return web.check_http
+    if kind == "smtp":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import mail
+
+        return mail.check_smtp
+    if kind == "ldap":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import directory
+
+        return directory.check_ldap
+    if kind == "delegation":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import delegation
+
+        return delegation.check_delegation
+    from ansible_collections.potluck.matrix.plugins.module_utils._probe import sockets
+
+    found: Check = getattr(sockets, f"check_{kind}")
+    return found
 
 
 # The options of one check; see the documentation of probe_info.
@@ -43,8 +62,9 @@ CHECK = {
     "name": {"type": "str", "required": True},
     "variable": {"type": "str", "default": ""},
     "variables": {"type": "dict"},
+    "tag": {"type": "str", "default": ""},
     "requires": {"type": "list", "elements": "str"},
-    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
+    "kind": {"type": "str", "required": True, "choices": [*LOCAL, *REMOTE]},
     "target": {"type": "str"},
     "argv": {"type": "list", "elements": "str"},
     "environment": {"type": "dict"},
@@ -61,10 +81,14 @@ CHECK = {
     "days": {"type": "int", "default": 0},
     "free": {"type": "int", "default": 0},
     "warn": {"type": "int", "default": 0},
-    "tls": {"type": "str", "choices": ["opportunistic", "starttls", "implicit"], "default": "opportunistic"},
+    "tls": {"type": "str", "choices": ["none", "starttls", "starttls_required", "implicit"], "default": "starttls"},
     "user": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "ldap": {"type": "dict"},
+    "every": {"type": "bool", "default": False},
+    "documents": {"type": "dict"},
+    "advisory": {"type": "bool", "default": False},
+    "remedy": {"type": "dict"},
 }
 
 # What a password is in all that a module tells of its arguments. Ansible's own way is to blot its text out wherever it
@@ -103,8 +127,10 @@ def with_defaults(check: dict, defaults: t.Mapping[str, t.Any]) -> dict:
 
 
 def advice(result: dict) -> str:
-    """Return one sentence for people about a failed result."""
-    hint = " (look at {})".format(result["variable"]) if result["variable"] else ""
+    """Return one sentence for people about a failed result: what to look at, and what mends it."""
+    steps = ["look at {}".format(result["variable"])] if result["variable"] else []
+    steps += ["run site with --tags {}".format(result["tag"])] if result["tag"] else []
+    hint = " ({})".format(", then ".join(steps)) if steps else ""
     return "{}: no, {}{}".format(result["name"], result["message"], hint)
 
 
@@ -115,29 +141,60 @@ def failures(results: list[dict]) -> list[str]:
 
 def _result(check: dict, ok: bool, message: str, part: str = "", skipped: bool = False) -> dict:
     variable = (check.get("variables") or {}).get(part) or check["variable"]
-    return {"name": check["name"], "variable": variable, "ok": ok, "skipped": skipped, "message": message}
+    return {
+        "name": check["name"],
+        "variable": variable,
+        "tag": check.get("tag") or "",
+        "ok": ok,
+        "skipped": skipped,
+        "message": message,
+    }
 
 
 def run(check: dict, timeout: float, runner: Runner) -> dict:
-    """Return ``{name, variable, ok, skipped, message}`` of one check, tried once."""
+    """Return ``{name, variable, tag, ok, skipped, message}`` of one check, tried once; with ``remedy`` where the check
+    has one and something is wrong.
+    """
+    result = _tried(check, timeout, runner)
+    if result["ok"]:
+        return result
+    if check.get("remedy"):
+        result["remedy"] = check["remedy"]
+    if check.get("advisory"):
+        result.update(ok=True, message=f"{host.WARNING}{result['message']} (look at {result['variable']})")
+    return result
+
+
+def _tried(check: dict, timeout: float, runner: Runner) -> dict:
     try:
-        return _result(check, True, KINDS[check["kind"]](check, timeout, runner))
+        function = LOCAL.get(check["kind"]) or remote(check["kind"])
+        return _result(check, True, function(check, timeout, runner))
     except Sentence as failure:
         return _result(check, False, str(failure), failure.part)
-    except ssl.SSLCertVerificationError as error:
-        return _result(
-            check,
-            False,
-            "the certificate of {} is refused: {}".format(check.get("target"), error.verify_message),
-            "tls",
-        )
-    except smtplib.SMTPException as error:
-        return _result(check, False, "{} refuses the mail session: {}".format(check.get("target"), error), "server")
-    except (OSError, http.client.HTTPException) as error:
-        return _result(check, False, "{}: {}".format(check.get("target"), error or type(error).__name__), "server")
-    except (ValueError, re.error) as error:
+    except Exception as error:  # whatever is not known to mean something is raised again
+        message, part = _words(error, check)
+        if not message:
+            raise
+        return _result(check, False, message, part)
+
+
+def _words(error: Exception, check: dict) -> tuple[str, str]:
+    """(sentence, part) about what a check has raised; an empty sentence for what none of them raises on purpose."""
+    import http.client
+    import smtplib
+    import ssl
+
+    target = check.get("target")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {target} is refused: {error.verify_message}", "tls"
+    if isinstance(error, smtplib.SMTPException):
+        return f"{target} refuses the mail session: {error}", "server"
+    if isinstance(error, (OSError, http.client.HTTPException)):
+        return f"{target}: {str(error) or type(error).__name__}", "server"
+    if isinstance(error, (ValueError, re.error)):
         # A target without a port, a pattern that is none: the other checks go on.
-        return _result(check, False, "{} cannot be checked so: {}".format(check.get("target") or check["kind"], error))
+        return f"{target or check['kind']} cannot be checked so: {error}", ""
+    return "", ""
 
 
 def run_all(

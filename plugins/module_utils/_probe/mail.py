@@ -23,22 +23,28 @@ def _smtp_session(check: dict, host: str, port: int, timeout: float) -> smtplib.
     """Return a greeted session, with TLS on where the mode asks for it; raise Sentence."""
     context = tls_context(check)
     session: smtplib.SMTP
+    if check["tls"] == "implicit":
+        session = smtplib.SMTP_SSL(timeout=timeout, context=context)
+    else:
+        session = smtplib.SMTP(timeout=timeout)
+    # What smtplib, which knows no other name than the one that it connects to, looks for in the certificate.
+    vars(session)["_host"] = check.get("server_name") or host
     try:
-        if check["tls"] == "implicit":
-            session = smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
-        else:
-            session = smtplib.SMTP(host, port, timeout=timeout)
+        code, answer = session.connect(host, port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, answer)
     except ssl.SSLError as error:
         raise Sentence("TLS with {} failed: {}".format(check["target"], _tls_reason(error)), "tls") from error
     except OSError as error:
+        session.close()
         raise Sentence("{}: {}".format(check["target"], error), "server") from error
     try:
         session.ehlo()
-        if check["tls"] != "implicit":
+        if check["tls"].startswith("starttls"):
             if session.has_extn("starttls"):
                 session.starttls(context=context)
                 session.ehlo()
-            elif check["tls"] == "starttls":
+            elif check["tls"] == "starttls_required":
                 raise Sentence("{} does not offer STARTTLS".format(check["target"]), "tls")
     except BaseException as error:
         session.close()

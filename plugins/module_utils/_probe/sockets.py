@@ -31,8 +31,8 @@ def tls_context(check: dict) -> ssl.SSLContext:
 
 
 def check_tcp(check: dict, timeout: float, _runner: t.Any) -> str:
-    """One ``host:port`` of those in ``target``, with blanks between them, has to accept a connection; they are tried in
-    order.
+    """One ``host:port`` or ``unix:/path`` of those in ``target``, with blanks between them, has to accept a connection;
+    with ``every``, each of them. They are tried in order.
 
     With ``body``, a pattern, its greeting (what arrives at once, 512 bytes at most) has to match as well.
     """
@@ -40,14 +40,32 @@ def check_tcp(check: dict, timeout: float, _runner: t.Any) -> str:
     problems = []
     for target in targets:
         try:
-            with socket.create_connection(host_port(target), timeout) as connection:
+            with _connected(target, timeout) as connection:
                 greeting = connection.recv(512).decode("utf-8", "replace") if check.get("body") else ""
             if not check.get("body") or re.search(check["body"], greeting):
+                if check.get("every"):
+                    continue
                 return f"{target} accepts connections"
             problems.append(f"{target} greets with {greeting!r}")
         except OSError as error:
             problems.append(f"{target}: {error}")
-    raise Sentence(", ".join(problems))
+    if problems or not targets:
+        raise Sentence(", ".join(problems) or "there is nothing to connect to")
+    return f"{', '.join(targets)} accept connections"
+
+
+def _connected(target: str, timeout: float) -> socket.socket:
+    """A connection to ``host:port`` or ``unix:/path``."""
+    if not target.startswith("unix:"):
+        return socket.create_connection(host_port(target), timeout)
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(target.removeprefix("unix:"))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def check_closed(check: dict, timeout: float, _runner: t.Any) -> str:
@@ -78,7 +96,9 @@ def check_certificate(check: dict, timeout: float, _runner: t.Any) -> str:
         certificate = connection.getpeercert()
     if not certificate:
         return "{} speaks TLS, its certificate is not verified".format(check["target"])
-    left = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / 86400
+    end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    left = (end - time.time()) / 86400
     if left < check["days"]:
         raise Sentence("the certificate of %s expires in %d days" % (check["target"], left))
-    return "the certificate of %s is valid for %d more days" % (check["target"], left)
+    until = time.strftime("%Y-%m-%d", time.gmtime(end))
+    return "the certificate of %s is valid for %d more days, until %s" % (check["target"], left, until)

@@ -64,6 +64,9 @@ class Change:
         if not self.restarted:
             self._still_answers()
             return
+        if not status.running:
+            # Of one that nobody knows of, which has the ports.
+            self.homeserver.stop()
         try:
             trial.run(status.running)
         except Sentence as refusal:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, potluck.matrix contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts of a Synapse homeserver through its HTTP interface, without an access token.
+"""Accounts of a Synapse homeserver through its HTTP interface.
 
 Read in Synapse 1.135 and 1.163; both behave the same in all that is used here.
 """
@@ -13,6 +13,7 @@ import hmac
 import http.client
 import json
 import re
+import secrets
 import time
 import typing as t
 from urllib.error import HTTPError, URLError
@@ -44,11 +45,30 @@ def split_name(name: str, server_name: str | None = None) -> tuple[str, str | No
     return localpart, given or server_name or None
 
 
-def registration_mac(shared_secret: str, nonce: str, localpart: str, password: str, admin: bool) -> str:
+def registration_mac(shared_secret: str, nonce: str, localpart: str, password: str, admin: bool, kind: str = "") -> str:
     """The code that proves knowledge of the shared secret, as hexadecimal digits."""
+    parts = [nonce, localpart, password, "admin" if admin else "notadmin", *([kind] if kind else [])]
     mac = hmac.new(shared_secret.encode(), digestmod=hashlib.sha1)
-    mac.update(b"\0".join(part.encode() for part in (nonce, localpart, password, "admin" if admin else "notadmin")))
+    mac.update(b"\0".join(part.encode() for part in parts))
     return mac.hexdigest()
+
+
+def reason(status: int, answer: dict) -> str:
+    """Why the server has refused something, for a message."""
+    return "%s (HTTP status %d)" % (answer.get("error") or "no reason given", status)
+
+
+def _dictionary(text: bytes) -> dict:
+    """JSON, or nothing."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+class Limited(Sentence):
+    """Synapse has been asked too often."""
 
 
 class Synapse:
@@ -66,12 +86,39 @@ class Synapse:
         self._where = base_url or socket
         self._timeout = timeout
         self._sleep = sleep
+        # The access token that requests are made with, when there is one.
+        self.token: str | None = None
 
-    def request(self, method: str, path: str, body: dict | None = None) -> tuple[int, dict]:
-        """(status, answer as a dictionary). Waits as long as Synapse asks to when it limits the rate."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: dict | bytes | None = None,
+        token: str | None = None,
+        peer: str = "127.0.0.1",
+    ) -> tuple[int, dict]:
+        """(status, answer as a dictionary, empty for any other), as exchange()."""
+        status, text = self.exchange(method, path, body, token, peer)
+        return status, _dictionary(text)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: dict | bytes | None = None,
+        token: str | None = None,
+        peer: str = "127.0.0.1",
+    ) -> tuple[int, bytes]:
+        """(status, answer). Waits as long as Synapse asks to when it limits the rate; Limited when that is too long.
+
+        token: another access token than the usual. peer: the address that asks.
+        """
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         # A peer on a unix socket has no address, and Synapse fails where it wants one unless a proxy seems to name it.
-        headers = {"Content-Type": "application/json", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
-        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": kind, "X-Forwarded-For": peer, "X-Forwarded-Proto": "https"}
+        if token or self.token:
+            headers["Authorization"] = f"Bearer {token or self.token}"
+        data = json.dumps(body).encode() if isinstance(body, dict) else body
         waited = 0.0
         while True:
             try:
@@ -92,17 +139,12 @@ class Synapse:
                 raise Sentence(
                     "Synapse does not answer at {}: {}".format(self._where, getattr(exc, "reason", None) or exc)
                 ) from exc
-            try:
-                answer = json.loads(text)
-            except ValueError:
-                answer = {}
-            if not isinstance(answer, dict):
-                answer = {}
-            if status != 429 or answer.get("errcode") != "M_LIMIT_EXCEEDED":
-                return status, answer
+            answer = _dictionary(text) if status == 429 else {}
+            if answer.get("errcode") != "M_LIMIT_EXCEEDED":
+                return status, text
             wait = max(float(answer.get("retry_after_ms") or 1000), 100) / 1000
             if waited + wait > MAX_WAIT:
-                raise Sentence(
+                raise Limited(
                     "Synapse at %s limits the rate of requests for longer than %d seconds" % (self._where, MAX_WAIT)
                 )
             self._sleep(wait)
@@ -139,26 +181,32 @@ class Synapse:
         self, shared_secret: str, localpart: str, password: str, admin: bool = False, display_name: str | None = None
     ) -> str | None:
         """Make an account: its full ID, or None when it already existed. No device and no access token is made."""
+        more = {"displayname": display_name} if display_name else {}
+        answer = self.registered(shared_secret, localpart, password, admin, inhibit_login=True, **more)
+        return None if answer is None else answer.get("user_id")
+
+    def registered(self, shared_secret: str, localpart: str, password: str, admin: bool, **more: t.Any) -> dict | None:
+        """What the server answers to the registration of an account, or None when that already existed.
+
+        more: user_type, displayname, inhibit_login; without the last the account is logged in, with an access_token.
+        """
         status, answer = self.request("GET", "/_synapse/admin/v1/register")
         nonce = answer.get("nonce")
         if status != 200 or not isinstance(nonce, str):
             raise Sentence(
-                f"{self._where} does not serve /_synapse/admin, where accounts are registered: "
-                f"{self._reason(status, answer)}"
+                f"{self._where} does not serve /_synapse/admin, where accounts are registered: {reason(status, answer)}"
             )
         body = {
             "nonce": nonce,
             "username": localpart,
             "password": password,
             "admin": admin,
-            "inhibit_login": True,
-            "mac": registration_mac(shared_secret, nonce, localpart, password, admin),
+            "mac": registration_mac(shared_secret, nonce, localpart, password, admin, more.get("user_type", "")),
+            **more,
         }
-        if display_name:
-            body["displayname"] = display_name
         status, answer = self.request("POST", "/_synapse/admin/v1/register", body)
         if status == 200:
-            return answer.get("user_id")
+            return answer
         if answer.get("errcode") == "M_USER_IN_USE":
             return None
         if status == 403 and "HMAC" in str(answer.get("error")):
@@ -167,10 +215,48 @@ class Synapse:
             raise Sentence(
                 f"the server at {self._where} has no registration_shared_secret, so accounts cannot be made with it"
             )
-        raise Sentence(
-            f"the server at {self._where} did not make the account {localpart}: {self._reason(status, answer)}"
-        )
+        raise Sentence(f"the server at {self._where} did not make the account {localpart}: {reason(status, answer)}")
 
-    @staticmethod
-    def _reason(status: int, answer: dict) -> str:
-        return "%s (HTTP status %d)" % (answer.get("error") or "no reason given", status)
+    def log_in(self, localpart: str, password: str) -> str | None:
+        """An access token, or None when the account does not open by the password; Limited as request() has it."""
+        identifier = {"type": "m.id.user", "user": localpart}
+        body = {"type": "m.login.password", "identifier": identifier, "password": password}
+        status, answer = self.request(
+            "POST",
+            "/_matrix/client/v3/login",
+            {**body, "initial_device_display_name": "potluck.matrix"},
+            # Synapse counts the logins of an address, and would count all runs together.
+            peer=f"fd00::{secrets.randbelow(2**16):x}:{secrets.randbelow(2**16):x}",
+        )
+        if status == 200 and isinstance(answer.get("access_token"), str):
+            return answer["access_token"]
+        if answer.get("errcode") in ("M_FORBIDDEN", "M_USER_DEACTIVATED", "M_UNKNOWN"):
+            return None
+        raise Sentence(f"the server at {self._where} lets nobody log in: {reason(status, answer)}")
+
+    def log_out(self, token: str) -> None:
+        """Make a token worthless, and its device with it."""
+        self.request("POST", "/_matrix/client/v3/logout", {}, token)
+
+    def who(self, token: str) -> str | None:
+        """Whose access token it is, or None when it is worth nothing."""
+        status, answer = self.request("GET", "/_matrix/client/v3/account/whoami", None, token)
+        return answer.get("user_id") if status == 200 else None
+
+    def admin(self, method: str, path: str, body: dict | None = None, missing: bool = False) -> dict | None:
+        """What the admin interface answers; Sentence when it refuses. missing: None for what is not there.
+
+        For requests that may be made twice: a new Synapse fails in some (reactivation) until its background updates
+        have made the indices of its database.
+        """
+        status, answer = self.request(method, path, body)
+        for wait in (1, 2, 4, 8, 16):
+            if status < 500:
+                break
+            self._sleep(wait)
+            status, answer = self.request(method, path, body)
+        if status == 404 and missing and answer.get("errcode") == "M_NOT_FOUND":
+            return None
+        if status not in (200, 201):
+            raise Sentence(f"the server at {self._where} refused {method} {path}: {reason(status, answer)}")
+        return answer

@@ -25,6 +25,7 @@ import urllib.parse
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import no_links
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import put
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.mounts import landing_place
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.no_links import Attributes
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database
@@ -46,6 +47,29 @@ def fingerprints(key: str) -> dict[str, str]:
     return found
 
 
+def check_mounted(mountpoint: str, directories: list[str], runner: Runner) -> None:
+    """Sentence unless the directories lie on the file system that is mounted at a directory; empty for wherever they
+    lie.
+    """
+    if not mountpoint:
+        return
+    nothing = not os.path.isdir(mountpoint) or landing_place(mountpoint, runner)
+    if nothing or not all(path.startswith(mountpoint + "/") for path in directories):
+        raise Sentence(
+            f"{' and '.join(directories)} must lie on a file system mounted at {mountpoint}, but "
+            + ("nothing is mounted there" if nothing else "they lie elsewhere")
+            + '; mount the dataset into the pot (role pot_jail does), or set synapse_data_mountpoint to "" to keep the '
+            "data here",
+            "mountpoint",
+        )
+
+
+def files_below(directory: str) -> list[str]:
+    """The regular files in a directory and in those below it, in order; links are none."""
+    found = [os.path.join(parent, name) for parent, _below, names in os.walk(directory) for name in names]
+    return sorted(path for path in found if os.path.isfile(path) and not os.path.islink(path))
+
+
 def _secret(given: str | None) -> str:
     """The given secret, or a random one."""
     return (given or "").strip() or secrets.token_urlsafe(48)
@@ -53,7 +77,8 @@ def _secret(given: str | None) -> str:
 
 class Data:
     """The data of one homeserver; C(params) are the module's, C(made) names what was made or corrected, C(sqlite) the
-    files of SQLite that there are: the database, and what was kept of it when it was moved.
+    files of SQLite that there are: the database, and what was kept of it when it was moved; C(files) those that were
+    brought from elsewhere.
     """
 
     def __init__(self, params: dict, check: bool) -> None:
@@ -62,6 +87,7 @@ class Data:
         self.made: list[str] = []
         path = params["database"]
         self.sqlite = [name for name in (path, path + database.KEPT) if path and os.path.lexists(name)]
+        self.files = files_below(params["files"]) if params["files"] else []
         try:
             self.owner = pwd.getpwnam(params["owner"])
         except KeyError as error:
@@ -163,6 +189,7 @@ class Data:
     def ensure(self) -> None:
         """Make what is missing; Sentence, before anything is made, when an earlier homeserver's data are missing or
         are another's."""
+        check_mounted(self.params["mountpoint"], [self.data, self.params["media"]], Runner())
         key_file = os.path.join(self.data, "signing.key")
         key = text(key_file)
         keys = fingerprints(key)
@@ -182,8 +209,9 @@ class Data:
             self._file(os.path.join(directory, name), functools.partial(_secret, given))
         self._file(os.path.join(self.data, "server_name"), lambda: self.params["server_name"])
         self._file(key_file, self._new_signing_key)
-        if self.params["engine"] == "postgresql" and self.params["database"] not in self.sqlite:
-            self._file(os.path.join(self.data, database.MARK), lambda: "postgresql")
+        engine = self.params["engine"]
+        if engine in ("postgresql", database.ELSEWHERE) and self.params["database"] not in self.sqlite:
+            self._file(os.path.join(self.data, database.MARK), lambda: engine)
         self._note(keys or fingerprints(text(key_file)), note)
 
     def _directory(self, path: str, owner: str | None, group: str | None, mode: int) -> None:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import stat
 import time
 
@@ -19,6 +21,9 @@ from ansible_collections.potluck.matrix.plugins.module_utils._synapse.client imp
 POLL_INTERVAL = 0.5
 # A process that daemonizes is not seen for a moment. So many looks in a row have to miss it.
 MISSED = 4
+# Finds the main process of Synapse by its command; matrix-revive has the same words without "-m" among its arguments.
+# The blank keeps pgrep(1) from taking the pattern for an option.
+PGREP = ("/bin/pgrep", "-f", r" -m synapse\.app\.homeserver( |$)")
 # Bytes: far more than a start writes.
 MOST = 1 << 20
 
@@ -127,6 +132,13 @@ class Homeserver:
         """Whether its process runs."""
         return self._service.status()
 
+    def strays(self) -> list[int]:
+        """Process ids of Synapses when none is told of: of one that only starts, or that has lost the file with its
+        process id to another one, which could not have its port and took the file with it."""
+        if self.status().running:
+            return []
+        return [int(word) for word in rc.run(list(PGREP))[1].split() if word.isdigit()]
+
     def answers(self) -> bool:
         """Whether Synapse says that it is healthy."""
         try:
@@ -139,7 +151,7 @@ class Homeserver:
         deadline = time.monotonic() + self._timeout
         missed = 0
         while not self.answers():
-            missed = 0 if self.status().running else missed + 1
+            missed = 0 if self.status().running or self.strays() else missed + 1
             over = time.monotonic() > deadline
             if over or missed >= MISSED:
                 reason = most_telling(said, log.since())
@@ -150,9 +162,22 @@ class Homeserver:
             time.sleep(POLL_INTERVAL)
 
     def stop(self) -> None:
-        """Stop it if it runs; Sentence when it does not."""
+        """Stop it if it runs, told of or not; Sentence when it does not end."""
         if self.status().running:
             self._service.stop()
+        deadline = time.monotonic() + self._timeout
+        told: set[int] = set()
+        while strays := self.strays():
+            over = time.monotonic() > deadline
+            for pid in strays:
+                # Once: another one would come in the middle of its end.
+                if over or pid not in told:
+                    told.add(pid)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL if over else signal.SIGTERM)
+            if time.monotonic() > deadline + 10:
+                raise Sentence(f"a Synapse that no file tells of does not end: process {strays[0]}", "start")
+            time.sleep(POLL_INTERVAL)
 
     def start(self) -> None:
         """Start it and wait until it answers; Sentence with the reason when it does not."""

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import pwd
+import re
 import shutil
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import no_links
@@ -58,7 +59,8 @@ class Trial:
             if found:
                 content, attributes = found
                 for path, there in elsewhere.items():
-                    content = content.replace(path.encode(), there.encode())
+                    # Not where it is the beginning of another path.
+                    content = re.sub(re.escape(path).encode() + rb"(?![\w./@+=-])", there.encode(), content)
                 put(os.path.join(target, name), content, attributes)
         return target
 

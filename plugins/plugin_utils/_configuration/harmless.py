@@ -108,7 +108,10 @@ _SHOWN = frozenset(
 )
 # What says where a database is. Its password has an option of its own.
 _DATABASE = frozenset(
-    ("name", "args", "database", "dbname", "user", "host", "port", "sslmode", "sslrootcert", "passfile")
+    (
+        *("name", "args", "database", "dbname", "user", "host", "port"),
+        *("sslmode", "sslrootcert", "passfile", "application_name"),
+    )
 )
 _ACCOUNT_IN_URL = re.compile(r"://[^/\s]*@")
 

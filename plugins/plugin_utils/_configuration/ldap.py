@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import ldap
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.network import url_host
 from ansible_collections.potluck.matrix.plugins.plugin_utils._configuration.options import Options
 
@@ -24,7 +25,7 @@ def module_config(options: Options, authority: str, password_file: str) -> dict:
         "attributes": {name: options[f"attribute_{name}"] for name in ("uid", "mail", "name")},
     }
     if searches:
-        found["filter"] = options["filter"]
+        found["filter"] = options.judged("filter", ldap.search_filter, "write it like (objectClass=posixAccount)")
     if searches and options["bind_dn"]:
         found.update(bind_dn=options["bind_dn"], bind_password_file=password_file)
     if tls != "none":

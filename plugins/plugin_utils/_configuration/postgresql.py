@@ -56,6 +56,8 @@ def _place(options: Options) -> dict:
         "max_connections": database.CONNECTIONS,
         "timezone": "UTC",
         "log_timezone": "UTC",
+        # Without it the server says what it says in the language of the login class that it is started with.
+        "lc_messages": "C",
     }
 
 

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import mail, network
+import email.utils as email_utils
+import urllib.parse
+
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import mail, network, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._configuration.options import Options, merged
 
 
@@ -21,7 +24,7 @@ def homeserver(options: Options, pid_file: str, log_config: str, secrets: str, s
         "enable_metrics": metrics > 0,
         "database": _database(options, sqlite, passfile),
         "media_store_path": options["media_directory"],
-        "max_upload_size": options["max_upload_size"],
+        "max_upload_size": values.in_megabytes(options["max_upload_size"]),
         "signing_key_path": f"{options['data_directory']}/signing.key",
         "macaroon_secret_key_path": f"{secrets}/macaroon_secret_key",
         "form_secret_path": f"{secrets}/form_secret",
@@ -31,7 +34,11 @@ def homeserver(options: Options, pid_file: str, log_config: str, secrets: str, s
         "trusted_key_servers": [{"server_name": name} for name in options["trusted_key_servers"]],
     }
     found = {**base, **_optional(options), **_registration(options), **options["rate_limits"]}
-    return merged(found, options["settings"])
+    found = merged(found, options["settings"])
+    named = found.get("app_service_config_files", [])
+    if options["registrations"] and isinstance(named, list):
+        found["app_service_config_files"] = [*dict.fromkeys([*options["registrations"], *named])]
+    return found
 
 
 def _metrics_port(options: Options) -> int:
@@ -58,7 +65,9 @@ def _optional(options: Options) -> dict:
     """Settings that are not there when their option is empty."""
     found = {name: options[name] for name in ("ip_range_blacklist", "ip_range_whitelist") if options[name]}
     if options["admin_contact"]:
-        found["admin_contact"] = f"mailto:{options['admin_contact']}"
+        # RFC 6068 has other characters than ASCII as percent signs and digits.
+        contact = "".join(each if each.isascii() else urllib.parse.quote(each) for each in options["admin_contact"])
+        found["admin_contact"] = f"mailto:{contact}"
     return found
 
 
@@ -85,17 +94,37 @@ def _registration(options: Options) -> dict:
 
 
 def email(options: Options) -> dict:
-    """How Synapse sends mail, its password included."""
-    mode = mail.tls_mode(options["smtp_port"])
+    """How Synapse sends mail, its password included; nothing without a mail server."""
+    if not options["smtp_host"]:
+        return {"email": {}}
+    mode = options["smtp_tls"]
+    if mode not in mail.TLS_MODES:
+        raise ValueError(f"synapse_smtp_tls is none of {', '.join(mail.TLS_MODES)}; write one.")
     found = {
         "smtp_host": options["smtp_host"],
         "smtp_port": int(options["smtp_port"]),
         "force_tls": mode == "implicit",
-        "require_transport_security": mode == "starttls",
-        # Synapse fills in %(app)s here, so a percent sign of the address has to be doubled.
-        "notif_from": options["smtp_from"].replace("%", "%%"),
+        "require_transport_security": mode == "starttls_required",
+        "notif_from": _sender(options),
         "enable_notifs": options.true("smtp_notifications"),
     }
+    if mode == "none":
+        found["enable_tls"] = False
     if options["smtp_user"]:
         found.update(smtp_user=options["smtp_user"], smtp_pass=options["smtp_password"])
-    return {"email": found}
+    more = {
+        "tlsname": options["smtp_tls_name"],
+        "app_name": options["mail_app_name"],
+        # Synapse puts "/#/room" after it.
+        "client_base_url": options["mail_client_url"].rstrip("/"),
+        "subjects": options["mail_subjects"],
+    }
+    return {"email": {**found, **{name: value for name, value in more.items() if value}}}
+
+
+def _sender(options: Options) -> str:
+    """The sender as it stands in a mail's head, its name with quotes or encoded where that needs it."""
+    example = 'write it like "matrix@example.com" or "Matrix <matrix@example.com>"'
+    found = options.judged("smtp_from", mail.sender, example)
+    # Synapse fills in %(app)s here, so a percent sign has to be doubled.
+    return email_utils.formataddr(found).replace("%", "%%")

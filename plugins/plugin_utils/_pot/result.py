@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import signal
 import typing as t
 
 from ansible.module_utils.common.text.converters import to_text
@@ -155,6 +156,13 @@ def holds_result(stdout: bytes) -> bool:
         return False
 
 
+def ended_by(rc: int) -> str | None:
+    """The signal that a shell's exit code stands for, of those that a pot or a machine that goes down sends its
+    processes (jail(8), rc.shutdown(8)); or None.
+    """
+    return {128 + number: number.name for number in (signal.SIGHUP, signal.SIGKILL, signal.SIGTERM)}.get(rc)
+
+
 def clean_result(stdout: bytes, stderr: bytes, rc: int) -> tuple[bytes, bool]:
     """What a module in a pot has printed, as one line of JSON that holds data only; and whether there were facts among
     it.
@@ -169,7 +177,13 @@ def clean_result(stdout: bytes, stderr: bytes, rc: int) -> tuple[bytes, bool]:
             {
                 "failed": True,
                 "rc": rc,
-                "msg": f"The module ended in the pot without a result that can be used: {exc}.",
+                "msg": f"The module ended in the pot without a result that can be used: {exc}."
+                + (
+                    f" It was ended by {ended_by(rc)}, as all in a pot is that is stopped: see that the pot runs, "
+                    "and run again."
+                    if ended_by(rc)
+                    else ""
+                ),
                 **{
                     f"module_{name}": visible(to_text(octets[:SHOWN_LIMIT], errors="surrogate_then_replace"))
                     for name, octets in (("stdout", stdout), ("stderr", stderr))

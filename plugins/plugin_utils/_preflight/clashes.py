@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import external_database
 from ansible_collections.potluck.matrix.plugins.plugin_utils import _rollout
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
 
@@ -105,6 +106,10 @@ def _unique(server: Server) -> t.Iterator[tuple[str, tuple, str, str, str]]:
     domain = server["matrix_domain"]
     if domain:
         yield "matrix_domain", ("", "domain", domain), f'"{domain}" is the domain of ', " already", "example.org"
+    name = server["matrix_host"]
+    if name:
+        # No server is reached at another one's domain either: that is where users and servers look for the other.
+        yield "matrix_host", ("", "domain", name), f'"{name}" is a name of ', " already", "matrix.example.org"
     for name in server["matrix_extra_domains"] or []:
         yield (
             "matrix_extra_domains",
@@ -122,6 +127,15 @@ def _unique(server: Server) -> t.Iterator[tuple[str, tuple, str, str, str]]:
             f"port {port} of 127.0.0.1 is what ",
             " uses on the same host already",
             "3891",
+        )
+    database = server["matrix_database"]
+    if isinstance(database, dict):
+        yield (
+            "matrix_database",
+            ("", "database", database["host"].lower(), database["port"], database["name"]),
+            f'the database "{database["name"]}" at {database["host"]} is the one of ',
+            " already",
+            external_database.EXAMPLE.replace("password:", "name: synapse2, password:"),
         )
     address = server["matrix_ip"]
     if address:

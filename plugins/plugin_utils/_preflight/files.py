@@ -61,10 +61,11 @@ def chain(server: Server, certificate: str, key: str, authority: str, controller
         server.report(certificate, f'"{server[certificate]}" {error}')
 
 
-def authorities(server: Server, name: str, controller: Controller, only_one: bool = False) -> None:
-    """A file with certificates of CAs; only_one: with a single one."""
-    if server[name]:
+def authorities(server: Server, name: str, controller: Controller, only_one: bool = False, key: str = "") -> None:
+    """A file with certificates of CAs; only_one: with a single one; key: the one that names it in a dictionary."""
+    path = server[name][key] if key else server[name]
+    if path:
         try:
-            _certificate.check_certificates(controller.resolve(server[name]), controller.now, only_one=only_one)
+            _certificate.check_certificates(controller.resolve(path), controller.now, only_one=only_one)
         except ValueError as error:
-            server.report(name, f'"{server[name]}" {error}')
+            server.report(name, f'the value has as {key} "{path}", which {error}' if key else f'"{path}" {error}')

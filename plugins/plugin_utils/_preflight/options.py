@@ -35,6 +35,18 @@ class Role:
     follows: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+def settable(entry_points: dict[str, dict], defaults: dict[str, t.Any]) -> dict[str, dict]:
+    """The specs of the options that are anybody's to set, of a role's argument_specs. Those of other entry points have
+    a default then, and without one are between roles.
+    """
+    return {
+        name: spec
+        for entry, described in entry_points.items()
+        for name, spec in (described.get("options") or {}).items()
+        if entry == "main" or name in defaults
+    }
+
+
 def check_spellings(server: Server, roles: list[Role]) -> None:
     """Refuse an option that stands for a variable: the other parts go by the variable, and would not hear of it.
 

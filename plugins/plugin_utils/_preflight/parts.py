@@ -16,6 +16,7 @@ from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules im
     postgresql,
     pot_jail,
     remote_log,
+    removal,
     reverse_proxy,
     synapse,
     tls,
@@ -41,6 +42,7 @@ PARTS: tuple[t.Any, ...] = (
     node_exporter,
     verify,
     upgrade,
+    removal,
 )
 VARIABLES: dict[str, Variable] = {name: variable for part in PARTS for name, variable in part.VARIABLES.items()}
 # For options of roles that no variable decides alone: what is known of them beyond their type.

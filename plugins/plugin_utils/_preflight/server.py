@@ -110,6 +110,11 @@ class Server:
         return self.effective("matrix_tls_mode") if self.known("matrix_nossl") else None
 
     @property
+    def public_name(self) -> str | None:
+        """The name under which the server is reached; None when it is not known."""
+        return self["matrix_host"] or (self["matrix_domain"] if self.known("matrix_host") else None)
+
+    @property
     def network_type(self) -> str | None:
         """inherit, alias, public-bridge or private-bridge; None when the value is bad."""
         return self.effective("matrix_pot_network_type")

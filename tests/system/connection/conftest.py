@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ansible.plugins.loader import init_plugin_loader
 
 TOP = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests/tools"))
+
+from deployment import environment
+
 HERE = Path(__file__).resolve().parent
 DOUBLE = TOP / "tests/double/double"
 # An address of the doubles' network that none of them ever gets.
@@ -33,9 +38,12 @@ echo 'permit nopass root' | jexec -l chat /bin/sh -c 'cat > /usr/local/etc/doas.
 jexec -l chat pw useradd -n somebody -u 2000 -m -s /bin/sh
 pw useradd -n login -u 2000 -m -s /bin/csh
 pw useradd -n plain -u 2001 -m -s /bin/sh
-echo 'permit nopass login cmd /usr/sbin/jexec' > /usr/local/etc/doas.conf
+pw useradd -n admin -u 2002 -m -s /bin/csh
+echo secret | pw usermod -n admin -h 0
+printf 'permit nopass login cmd /usr/sbin/jexec\npermit nopass admin as root\n' > /usr/local/etc/doas.conf
 echo 'login ALL=(ALL) NOPASSWD: /usr/sbin/jexec' > /usr/local/etc/sudoers.d/login
-for user in login plain; do
+echo 'admin ALL=(ALL) ALL' > /usr/local/etc/sudoers.d/admin
+for user in login plain admin; do
   mkdir -p /home/$user/.ssh
   cp /root/.ssh/authorized_keys /home/$user/.ssh/
   chown -R $user /home/$user/.ssh
@@ -53,12 +61,9 @@ class Machine:
         self.key = directory / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         self.address = self._double("start", self.name, "--ssh-key", str(self.key) + ".pub").split()[-1]
-        self.environment = dict(
-            os.environ,
-            PATH="{}/.venv/bin:{}".format(TOP, os.environ["PATH"]),
-            ANSIBLE_CONFIG=str(TOP / "ansible.cfg"),
+        self.environment = environment(
             ANSIBLE_NOCOLOR="1",
-            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"),
+            ANSIBLE_DISPLAY_SKIPPED_HOSTS="true",
             ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"),
         )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -62,6 +63,70 @@ def test_a_login_user_who_is_not_root(machine, privilege):
     assert code == 0 and "root" in output, output
     plugin = connect(machine, ansible_user="login", ansible_pot_privilege_command=privilege)
     assert plugin.exec_command("printf %s '" + AWKWARD.replace("'", "'\\''") + "'") == (0, AWKWARD.encode(), b"")
+
+
+def test_a_login_user_who_becomes_root_on_the_host(machine, tmp_path):
+    """By the real doas and sudo, which the pot need not have: the same variables lead into the pot and to the host."""
+    (tmp_path / "large").write_bytes(os.urandom(100_000))
+    ways = {
+        "doas": {"ansible_become_method": "potluck.matrix.doas"},
+        "general": {"ansible_become_method": "community.general.doas"},
+        "sudo": {"ansible_become_method": "sudo", "ansible_become_password": "secret"},
+        # What only matters without become.
+        "both": {"ansible_become_method": "potluck.matrix.doas", "ansible_pot_privilege_command": "doas"},
+    }
+    hosts = {
+        f"{way}-{where}": {
+            **machine.variables("bare", ansible_user="admin", ansible_become=True, **more),
+            "ansible_connection": connection,
+        }
+        for way, more in ways.items()
+        for where, connection in (("pot", "potluck.matrix.pot"), ("host", "ssh"))
+    }
+    code, output = machine.ansible("ansible", hosts, "all", "-o", "-m", "raw", "-a", "id -un; hostname -s")
+    for host in hosts:
+        name = "bare" if host.endswith("pot") else machine.run("hostname -s").strip()
+        assert code == 0 and re.search(rf"^{host} .*root\\r?\\n{name}\\r?\\n", output, re.MULTILINE), output
+    hosts = {
+        way: {**machine.variables("chat", ansible_user="admin", ansible_become=True, **more)}
+        for way, more in ways.items()
+    }
+    code, output = machine.ansible(
+        "ansible", hosts, "all", "-m", "copy", "-a", f"src={tmp_path}/large dest=/root/by-{{{{ inventory_hostname }}}}"
+    )
+    assert code == 0, output
+    machine.run("jexec -l chat cmp /root/by-doas /root/by-sudo")
+    # On the command line, and to another user of the pot.
+    hosts = {"chat": machine.variables("chat", ansible_user="admin")}
+    become = ["--become", "--become-method", "potluck.matrix.doas"]
+    code, output = machine.ansible("ansible", hosts, "chat", *become, "-m", "command", "-a", "id -un")
+    assert code == 0 and "root" in output, output
+    hosts = {"chat": machine.variables("chat", ansible_user="login", ansible_pot_privilege_command="doas")}
+    code, output = machine.ansible(
+        "ansible", hosts, "chat", *become, "--become-user", "somebody", "-m", "command", "-a", "id -un"
+    )
+    assert code == 0 and "somebody" in output, output
+
+
+def test_a_login_user_who_does_not_become_root_on_the_host(machine):
+    ways = {
+        "permission": ("plain", {"ansible_become_method": "potluck.matrix.doas"}, "doas: Operation not permitted"),
+        "program": ("admin", {"ansible_become_exe": "doaz"}, "has no doaz, which ansible_become_method asks for"),
+        "password": ("admin", {"ansible_become_method": "sudo"}, "Missing sudo password"),
+        "wrong": (
+            "admin",
+            {"ansible_become_method": "sudo", "ansible_become_password": "x"},
+            "Incorrect sudo password",
+        ),
+    }
+    hosts = {
+        way: machine.variables("chat", ansible_user=user, ansible_become=True, **more)
+        for way, (user, more, _said) in ways.items()
+    }
+    code, output = machine.ansible("ansible", hosts, "all", "-o", "-m", "ping")
+    assert code == 4 and "temporary directory" not in output
+    for way, (_user, _more, said) in ways.items():
+        assert re.search(rf"^{way} \| UNREACHABLE.*{said}", output, re.MULTILINE), output
 
 
 @pytest.mark.parametrize("name", NAMES)

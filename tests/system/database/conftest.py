@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,11 +18,16 @@ TOP = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(TOP / "tests/tools"))
 
 import saved
+from deployment import NEIGHBOURS, output
+from outcome import Outcome
 
 from ..site.conftest import Site
 
 SOCKET = "/var/run/postgresql"
-CLUSTER = "/var/db/postgres/data15"
+HOME = "/var/db/postgres"
+CLUSTER = HOME + "/data15"
+# Where the PostgreSQL is that somebody else looks after.
+EXTERNAL = "10.199.0.15"
 
 
 class Asked(Site):
@@ -66,9 +73,9 @@ class Database(Asked):
         self.describe(**self.usual)
 
 
-@pytest.fixture(scope="session")
-def database(tmp_path_factory):
-    deployment = Database(tmp_path_factory.mktemp("database"))
+def _started(place):
+    """From the saved deployment; the first one who asks makes it."""
+    deployment = Database(place)
     # What a session that was killed left.
     deployment.stop()
 
@@ -81,6 +88,24 @@ def database(tmp_path_factory):
         yield deployment
     finally:
         deployment.stop()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    yield from _started(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory):
+    """One whose PostgreSQL goes to another major version."""
+    yield from _started(tmp_path_factory.mktemp("again"))
+
+
+@pytest.fixture
+def once_more(again, tmp_path_factory):
+    """As it was at first."""
+    again.stop()
+    yield from _started(tmp_path_factory.mktemp("once-more"))
 
 
 def patiently(function, *arguments, seconds=30):
@@ -99,17 +124,74 @@ def patiently(function, *arguments, seconds=30):
 
 @pytest.fixture(scope="module")
 def moving(tmp_path_factory):
-    """A homeserver of its own, whose data are in SQLite."""
-    deployment = Asked(
-        tmp_path_factory.mktemp("moving"), "database2", "10.199.0.82", "10.199.0.14", "moving.test", "10.199.0.182"
-    )
+    """A homeserver whose data are in SQLite: the one of tests/system/site."""
+    deployment = Asked(tmp_path_factory.mktemp("moving"))
     deployment.stop()
-    try:
+
+    def deploy():
         deployment.start()
         deployment.deploy()
+
+    try:
+        saved.start("site", deployment, deploy, deployment.introduce)
         yield deployment
     finally:
         deployment.stop()
+
+
+class External(Asked):
+    """A homeserver, and a PostgreSQL that somebody else looks after."""
+
+    def __init__(self, place):
+        super().__init__(place, "site1", "10.199.0.80", "10.199.0.12", "site.test", "10.199.0.180")
+
+    def database(self, verb, *arguments):
+        return output(NEIGHBOURS / "postgresql", verb, "--name", self.machine, *arguments)
+
+    def query(self, statement, database="synapse"):
+        return self.database("sql", statement, "--database", database).strip()
+
+    def elsewhere(self, **more):
+        """matrix_database."""
+        where = json.loads(self.database("status"))
+        return {"host": where["address"], "password": where["password"], "sslrootcert": where["ca"], **more}
+
+    def synapse(self):
+        return self.pid("matrix-synapse/homeserver.pid")
+
+    def by_itself(self, name, **variables):
+        """Run a playbook of this directory, which has to end well; what came of it."""
+        given = self.place / "given.json"
+        given.write_text(json.dumps(variables), encoding="utf-8")
+        self.describe(**self.usual)
+        command = [*self.command("")[:3], str(Path(__file__).with_name(name)), "-e", f"@{given}"]
+        done = subprocess.run(command, env=self.environment(), cwd=TOP, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and self.elsewhere()["password"] not in done.stdout, done.stdout + done.stderr
+        return Outcome(done.returncode, done.stdout)
+
+    def ask(self, ways):
+        """What the role says of databases, by the names of the ways: (sentence, process id of Synapse then)."""
+        answers = self.place / "answers.json"
+        self.by_itself("questions.yml", ways=ways, answers=str(answers))
+        return {each["name"]: (each["msg"], each["pid"]) for each in json.loads(answers.read_text(encoding="utf-8"))}
+
+
+@pytest.fixture(scope="module")
+def external(tmp_path_factory):
+    deployment = External(tmp_path_factory.mktemp("external"))
+    deployment.stop()
+
+    def deploy():
+        deployment.start()
+        deployment.deploy()
+
+    try:
+        saved.start("site", deployment, deploy, deployment.introduce)
+        deployment.database("start", "--address", EXTERNAL)
+        yield deployment
+    finally:
+        deployment.stop()
+        deployment.database("stop")
 
 
 class Conversation:

@@ -21,8 +21,9 @@ sys.path.insert(0, str(TOP / "tests/tools"))
 import saved
 from deployment import Deployment
 from outcome import Outcome
+from thorough import some
 
-PLAYBOOKS = ["site", "accounts", "verify", "upgrade"]
+PLAYBOOKS = some(["site", "accounts", "verify", "upgrade"], "site", "accounts", "verify")
 # What nothing of a pot may show or spread.
 WORD = "canary-4f1c9a"
 # Everything on the host's disk that is not the pot's own: path to [mode, owner, SHA-256 or target].
@@ -144,9 +145,8 @@ class Hostile(Deployment):
         self.start_machine()
         self.inside("mkdir", "-p", "/data/shared")
         self.introduce()
-        for playbook in ("site", "accounts"):
-            outcome = self.play(playbook)[0]
-            assert outcome.code == 0, outcome
+        outcome = self.play("site")[0]
+        assert outcome.code == 0, outcome
 
     def introduce(self):
         """Start the neighbour and write the inventory."""

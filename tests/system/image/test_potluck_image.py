@@ -10,11 +10,16 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 TOP = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests/tools"))
+
+from deployment import environment
+
 HERE = Path(__file__).resolve().parent
 DOUBLE = TOP / "tests/double/double"
 # Everything a shell, pot, sed or YAML could take for something else.
@@ -153,17 +158,14 @@ class Lab:
             ),
             encoding="utf-8",
         )
-        environment = dict(
-            os.environ,
-            PATH="{}:{}".format(TOP / ".venv/bin", os.environ["PATH"]),
-            ANSIBLE_CONFIG=str(TOP / "ansible.cfg"),
+        controller = environment(
             ANSIBLE_NOCOLOR="1",
-            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"),
+            ANSIBLE_DISPLAY_SKIPPED_HOSTS="true",
             ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.directory / "cp"),
         )
         done = subprocess.run(
             ["ansible-playbook", "-i", str(inventory), "potluck.matrix.potluck_image", *flags],
-            env=environment,
+            env=controller,
             capture_output=True,
             text=True,
             check=False,
@@ -213,6 +215,8 @@ def test_the_image_needs_what_potluck_needs(lab):
     assert "matrix_image: name the image to run" in output
     output, _changed = lab.play(matrix_ldap_server=["ldap1.example.com", "ldap2.example.com"])
     assert "matrix_ldap_server: Potluck's image knows one directory server." in output
+    output, _changed = lab.play(matrix_host="matrix.example.com")
+    assert "matrix_host: Potluck's image is reached at matrix_domain, so leave it out." in output
     assert "pot" not in lab.run("machine", "zfs list -H -o name")
 
 

@@ -61,7 +61,11 @@ READ_AT_ONCE = {NGINX: "nginx"}
 
 # parameter: (another value, files, services)
 PARAMETERS = {
-    "matrix_alert_email": ("other@neigh.test", {HOMESERVER}, {"synapse"}),
+    "matrix_alert_email": ("other@neigh.test", {HOMESERVER, NGINX}, {"synapse", "nginx"}),
+    "matrix_well_known_client": ({"org.example.x": [1]}, {NGINX}, {"nginx"}),
+    "matrix_locations": ([{"path": "/x", "text": "x"}], {NGINX}, {"nginx"}),
+    "matrix_admin_api_from": (["10.199.0.15"], {NGINX}, {"nginx"}),
+    "matrix_support": ({"support_page": "https://neigh.test/help"}, {NGINX}, {"nginx"}),
     "matrix_ip": (
         "10.199.0.171",
         {POT, HOMESERVER, LDAP_PROXY, AGENT, NGINX, WATCH, SSHD},
@@ -75,6 +79,11 @@ PARAMETERS = {
     "matrix_max_upload_size": ("60M", {HOMESERVER, NGINX}, {"synapse", "nginx"}),
     "matrix_smtp_host": ("10.199.0.99", {EMAIL}, {"synapse"}),
     "matrix_smtp_port": (465, {EMAIL}, {"synapse"}),
+    "matrix_smtp_tls": ("none", {EMAIL}, {"synapse"}),
+    "matrix_smtp_tls_name": ("mail.neigh.test", {EMAIL}, {"synapse"}),
+    "matrix_mail_app_name": ("Our Matrix", {EMAIL}, {"synapse"}),
+    "matrix_mail_client_url": ("https://chat.neigh.test", {EMAIL}, {"synapse"}),
+    "matrix_mail_subjects": ({"password_reset": "A new password"}, {EMAIL}, {"synapse"}),
     "matrix_smtp_user": ("other", {EMAIL}, {"synapse"}),
     "matrix_smtp_password": ("another-password", {EMAIL}, {"synapse"}),
     "matrix_smtp_from": ("other@neigh.test", {EMAIL}, {"synapse"}),
@@ -120,6 +129,7 @@ PARAMETERS = {
 APART = {"matrix_ip", "matrix_nossl", "matrix_control_user", "matrix_pot_mounts"}
 # Variable: why the walk leaves it out, and where it is tested instead.
 EXEMPT = {
+    "matrix_host": "needs another certificate and the domain's web site: tests/system/neighbours/test_names.py",
     "matrix_domain": "a homeserver cannot be renamed: tests/system/neighbours/test_changes.py",
     "matrix_pot_name": "another pot: tests/system/rollout/test_rollout.py",
     "matrix_pot_network_type": "needs another network: tests/system/site/test_bridge.py",
@@ -141,9 +151,8 @@ EXEMPT = {
     "matrix_registration_verification": (
         "walked together with matrix_registration_enable; its values: tests/unit/roles/test_synapse_settings.py"
     ),
-    "matrix_accounts": (
-        "only the playbook accounts reads it: tests/system/site/conftest.py, tests/system/site/test_three_servers.py"
-    ),
+    "matrix_files": "needs files of the controller: tests/system/neighbours/test_files.py",
+    "matrix_accounts": ("no file has it: tests/system/neighbours/test_accounts_guide.py"),
     "matrix_smtp_ca_file": (
         "needs another authority: tests/system/neighbours/test_verify.py, "
         "tests/unit/plugins/modules/test_trusted_certificate.py"
@@ -155,6 +164,7 @@ EXEMPT = {
     "matrix_acme_directory": (
         "needs another CA: tests/system/site/test_input.py, tests/unit/roles/test_nginx_certificates.py"
     ),
+    "matrix_acme_dns": "needs another CA: tests/unit/roles/test_nginx_certificates.py",
     "matrix_acme_ca_file": "needs another CA: tests/unit/roles/test_nginx_certificates.py",
     "matrix_acme_eab_kid": "needs another CA: tests/unit/roles/test_nginx_certificates.py",
     "matrix_acme_eab_hmac_key": "needs another CA: tests/unit/roles/test_nginx_certificates.py",
@@ -174,9 +184,10 @@ EXEMPT = {
     "matrix_ldap_active_directory": "needs another directory: tests/unit/roles/test_ldap_config.py",
     "matrix_ldap_default_domain": "goes with matrix_ldap_active_directory: tests/unit/roles/test_ldap_config.py",
     "matrix_database": (
-        "needs another deployment: tests/system/database/test_database.py, tests/system/database/test_move.py"
+        "needs other deployments: tests/system/database/test_database.py, test_move.py and test_external.py"
     ),
     "matrix_sqlite_keep": "goes with matrix_database: tests/system/database/test_move.py",
+    "matrix_postgresql_keep": "goes with matrix_database: tests/system/database/test_major.py",
     "matrix_postgresql_version": (
         "there are packages for one version only; its values: tests/unit/test_preflight_table.py"
     ),
@@ -186,6 +197,7 @@ EXEMPT = {
     "matrix_synapse_data_directory": "another server's data: tests/unit/test_preflight_options.py",
     "matrix_synapse_socket": "another socket: tests/unit/test_preflight_options.py",
     "matrix_tls_directory": "another directory: tests/unit/test_preflight_options.py",
+    "matrix_revive_program": "another path: tests/unit/test_preflight_options.py",
     "matrix_tls_program": "another path: tests/unit/test_preflight_options.py",
     "matrix_acme_webroot": "another directory: tests/unit/test_preflight_options.py",
     "matrix_metrics_directory": "another directory: tests/unit/test_preflight_options.py",
@@ -195,13 +207,18 @@ EXEMPT = {
     "matrix_node_exporter_tls_key": "needs a certificate in the pot: tests/system/neighbours/test_metrics.py",
     "matrix_control_user_name": "another account: test_control_user.py",
     "matrix_snapshot": "only the playbook rollback reads it: tests/system/site/test_three_servers.py",
+    "matrix_upgrade_rollback": "only the playbook upgrade reads it: tests/system/site/test_versions.py",
+    "matrix_upgrade_keep": "only the playbook upgrade reads it: tests/system/site/test_versions.py",
+    "matrix_remove": "only the playbook remove reads it: tests/system/neighbours/test_remove.py",
+    "matrix_remove_dataset": "only the playbook remove reads it: tests/system/neighbours/test_remove.py",
+    "matrix_remove_certificate": "only the playbook remove reads it: tests/system/neighbours/test_remove.py",
     "matrix_serial": "the order of several servers: tests/system/rollout/test_batches.py",
     "matrix_max_fail_percentage": "several servers: tests/system/rollout/test_batches.py",
     "matrix_canary": "the order of several servers: tests/system/rollout/test_batches.py",
     "matrix_report_file": "changes nothing on a server: tests/system/rollout/test_batches.py",
     "matrix_verify_address": "changes nothing on a server, verify reads it; no test gives it",
     "matrix_verify_ca_file": "changes nothing on a server, verify reads it: tests/system/neighbours/test_verify.py",
-    "matrix_verify_outside": "changes nothing on a server, verify reads it; no test gives it",
+    "matrix_verify_outside": "changes nothing on a server, verify reads it: test_mail.py",
 }
 
 

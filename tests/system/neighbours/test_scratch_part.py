@@ -88,8 +88,8 @@ def collection(tmp_path, site):
     for name, content in (("meta/part.yml", PLATE), ("tasks/main.yml", TASKS)):
         (role / name).parent.mkdir(parents=True, exist_ok=True)
         (role / name).write_text(yaml.safe_dump(content), encoding="utf-8")
-    parts = copy / "roles/parts/meta/main.yml"
-    parts.write_text(parts.read_text(encoding="utf-8") + "  - role: potluck.matrix.scratch\n", encoding="utf-8")
+    parts = copy / "roles/parts/vars/main.yml"
+    parts.write_text(parts.read_text(encoding="utf-8") + "  - scratch\n", encoding="utf-8")
     yield tmp_path
     site.service("scratch", "onestop", check=False)
     site.jail_run("sysrc -x scratch_enable scratch_address; rm -f /usr/local/etc/rc.d/scratch /var/log/scratch.log")

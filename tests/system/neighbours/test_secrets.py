@@ -48,6 +48,12 @@ def test_the_most_talkative_output_shows_none(observed):
     assert shown == []
 
 
+def test_the_first_run_takes_few_remote_operations(observed):
+    """Here since it is this deployment that is looked at."""
+    counted = re.search(rf"^{observed.machine} +(\d+) +\d+$", observed.deployed.output, re.M)
+    assert int(counted.group(1)) <= 100, counted.group(0)
+
+
 def test_diffs_show_none(site):
     """Every file that holds one is made anew under the eyes of check and diff mode."""
     other = {

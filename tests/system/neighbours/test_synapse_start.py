@@ -202,3 +202,13 @@ def test_the_mail_servers_authority_moves_from_where_it_was(site):
     finally:
         site.roles("synapse")
     site.jail_run(trusted + " && rm /root/mail-ca.pem")
+
+
+def test_one_that_has_lost_the_file_with_its_process_id(site):
+    """As when a second one was started beside it, which could not have its port and took the file with it."""
+    pid_file = "/var/run/matrix-synapse/homeserver.pid"
+    former = site.jail_run(f"cat {pid_file} && rm {pid_file}").strip()
+    assert site.roles("synapse").changed == 1
+    assert site.jail_run("pgrep -f synapse.app.homeserver").split() == [site.jail_run(f"cat {pid_file}").strip()]
+    assert site.jail_run(f"cat {pid_file}").strip() != former
+    assert site.roles("synapse").changes == []

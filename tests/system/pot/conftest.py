@@ -10,10 +10,15 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests/tools"))
+
+from deployment import environment
+
 DOUBLE = str(TOP / "tests/double/double")
 PYTHON = "/usr/local/bin/python3.11"
 
@@ -43,12 +48,9 @@ class Machine:
             f"ansible_python_interpreter={PYTHON} "
             "ansible_ssh_common_args='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'\n"
         )
-        self.environment = dict(
-            os.environ,
-            PATH="{}:{}".format(TOP / ".venv/bin", os.environ["PATH"]),
-            ANSIBLE_CONFIG=str(TOP / "ansible.cfg"),
-            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"),
+        self.environment = environment(
             ANSIBLE_NOCOLOR="1",
+            ANSIBLE_DISPLAY_SKIPPED_HOSTS="true",
             ANSIBLE_LOAD_CALLBACK_PLUGINS="1",
             ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
             ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"),

@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 DOUBLE = TOP / "tests/double/double"
 sys.path.insert(0, str(TOP / "tests/tools"))
 
+from deployment import environment
 from outcome import Outcome
 
 
@@ -30,12 +31,9 @@ class Lab:
         self.addresses = {}
         self.servers = {}
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"], check=True)
-        self.environment = dict(
-            os.environ,
-            PATH=f"{TOP}/.venv/bin:{os.environ['PATH']}",
-            ANSIBLE_CONFIG=str(TOP / "ansible.cfg"),
+        self.environment = environment(
             ANSIBLE_NOCOLOR="1",
-            ANSIBLE_COLLECTIONS_PATH=str(TOP / ".ansible/collections"),
+            ANSIBLE_DISPLAY_SKIPPED_HOSTS="true",
             ANSIBLE_SSH_CONTROL_PATH_DIR=str(directory / "cp"),
         )
 

@@ -106,8 +106,8 @@ def test_a_canary_that_fails_leaves_the_others_untouched(lab):
     (canary,) = [each for each in report["servers"] if each["server"] == "four"]
     assert canary["failed_at"].startswith("zfs_dataset: ")
     assert canary["next"].endswith("ansible-playbook potluck.matrix.site --limit four")
-    assert re.search(r"^four +failed at zfs_dataset: ", outcome.output, re.MULTILINE), outcome
-    assert re.search(r"^one +untouched ", outcome.output, re.MULTILINE), outcome
+    assert re.search(r"^four +https://\S+ +failed at zfs_dataset: ", outcome.output, re.MULTILINE), outcome
+    assert re.search(r"^one +https://\S+ +untouched ", outcome.output, re.MULTILINE), outcome
 
 
 def test_of_two_failures_one_is_allowed(lab):
@@ -152,4 +152,4 @@ def test_what_nobody_can_go_by_is_refused_before_any_host(lab, variables, senten
     outcome, report = site(lab, **variables)
     assert outcome.code != 0 and sentence in outcome.words.replace('\\"', '"'), outcome
     assert set(states(report).values()) == {"untouched"}
-    assert "TASK [Look for Python]" not in outcome.output
+    assert "TASK [Look for Python and pot]" not in outcome.output

@@ -12,9 +12,11 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -28,10 +30,13 @@ from deployment import DOUBLE, Deployment, authority, output
 from matrix_client import Homeserver
 from outcome import Outcome
 
+# Where newer packages are than those that a homeserver is deployed with.
+LATEST = "http://pkg.example.test/FreeBSD:13:amd64/latest"
 # No secret of a server contains it by chance.
 MARKER = "shown-nowhere-7d1f"
 # What ssh, Ansible, logs and cron leave behind.
 UNIMPORTANT = r"""(^|/)(var/(log|run|tmp|mail|db/node_exporter)|tmp|\.ansible|__pycache__)(/|$)|^ufs/(dev|proc)(/|$)"""
+FETCHED = r"/var/db/(pkg/repos|freebsd-update)(/|$)|/var/db/pkg$"
 LOOK = r"""
 import hashlib, json, os, re, stat, sys
 unimportant, found = re.compile(sys.argv[1]), {}
@@ -103,7 +108,6 @@ class Site(Deployment):
     def deploy(self):
         """The homeserver, with an administrator."""
         self.succeed()
-        self.succeed(playbook="accounts", changed=1)
 
     def stop(self):
         self.disconnect()
@@ -197,6 +201,17 @@ class Site(Deployment):
         ]
         return {path: (before.get(path), after.get(path)) for path in paths}
 
+    @contextlib.contextmanager
+    def untouched(self):
+        """Nothing on the host changes in here but what pkg and freebsd-update fetch to find out what there is; neither
+        does the pot restart.
+        """
+        before, jail = self.look(), self.jid()
+        yield
+        changed = self.differences(before, self.look())
+        assert {path: how for path, how in changed.items() if not re.search(FETCHED, path)} == {}
+        assert self.jid() == jail
+
     def read(self, path):
         """A file in the pot."""
         return self.inside("cat", path, pot=self.machine).stdout
@@ -260,6 +275,52 @@ class Life:
         assert client.download(self.file) == self.content
         assert client.federation_key() == self.key
         assert self.fingerprint() == self.certificate, "the certificate was issued anew"
+
+
+def snapshots(site):
+    """The names of all snapshots of the host."""
+    return set(site.inside("zfs", "list", "-H", "-o", "name", "-t", "snapshot").stdout.split())
+
+
+class Writer(threading.Thread):
+    """Sends some messages and a file as soon as there is a snapshot that was not there before."""
+
+    def __init__(self, site, token, count):
+        super().__init__()
+        self.site, self.count, self.before = site, count, snapshots(site)
+        self.client = site.client()
+        self.client.use_token(token)
+        self.room = self.client.create_room()
+        self.kept = self.client.send(self.room, "before the snapshot")
+        self.lost = []
+        self.file = ""
+        self.ended = threading.Event()
+
+    def run(self):
+        while snapshots(self.site) == self.before and not self.ended.is_set():
+            time.sleep(0.05)
+        while len(self.lost) < self.count and not self.ended.is_set():
+            try:
+                self.lost.append(self.client.send(self.room, f"lost {len(self.lost)}"))
+            except (AssertionError, OSError):
+                time.sleep(0.1)
+        self.file = self.client.upload(b"lost")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_error):
+        self.ended.set()
+        self.join()
+
+    def is_where_it_was(self):
+        assert self.client.read(self.room, self.kept) == "before the snapshot"
+        for event in self.lost:
+            with pytest.raises(AssertionError, match="answered 404"):
+                self.client.read(self.room, event)
+        with pytest.raises(AssertionError, match="answered 404"):
+            self.client.download(self.file)
 
 
 @pytest.fixture(scope="session")

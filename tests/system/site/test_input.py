@@ -38,7 +38,7 @@ def before(site):
         ({"matrix_pot_name": "matrix.example"}, 'site1: matrix_pot_name: "matrix.example"'),
         (
             {"matrix_smtp_host": "mail.example.test", "matrix_smtp_from": "m@example.test", "matrix_smtp_port": 70000},
-            'site1: matrix_smtp_port: the mail port "70000" is not between 1 and 65535',
+            "site1: matrix_smtp_port: 70000 is not between 1 and 65535",
         ),
         ({"matrix_metrics_port": 443}, "site1: matrix_metrics_port: 443 is the port of the reverse proxy"),
         ({"matrix_pot_release": "99.9"}, 'site1: matrix_pot_release: "99.9"'),

@@ -8,15 +8,13 @@ tests/run kills" for all).
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
 import re
 import signal
 import time
-from pathlib import Path
 
 import pytest
+from kills import kill, wait_for_task
 
 KILLS = int(os.environ.get("KILLS") or 2)
 # Where a rebuilt pot differs from the one before by nature: package database, database and log positions of services,
@@ -37,34 +35,6 @@ def state(site):
 
 def destroy(site):
     site.inside("pot", "destroy", "-F", "-p", site.machine)
-
-
-def wait_for_task(path, index, process, seconds=math.inf):
-    """Until the task of that number began; False when the run ended or the time was over before."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if path.read_text(encoding="utf-8", errors="replace").count("\nTASK [") > index:
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def descendants(pid):
-    """Process ids of all that a process started, and of what those did."""
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(entry.name))
-    found, todo = [], [pid]
-    while todo:
-        for child in children.get(todo.pop(), []):
-            found.append(child)
-            todo.append(child)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +75,8 @@ def kill_a_run(site, moments, number):
     process, path = site.begin()
     assert wait_for_task(path, task, process), path.read_text(encoding="utf-8")
     wait_for_task(path, task + 1, process, moment - moments[task])
-    # Every other time the workers and the ssh connections live on, as they do when somebody kills the one process he
-    # sees.
-    victims = descendants(process.pid) if number % 2 else []
-    os.killpg(process.pid, signal.SIGKILL)
-    for pid in victims:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, path.read_text(encoding="utf-8")
+    # Every other time the workers and the ssh connections live on.
+    assert kill(process, hard=bool(number % 2)) == -signal.SIGKILL, path.read_text(encoding="utf-8")
     killed = path.read_text(encoding="utf-8").rpartition("\nTASK [")[2].partition("]")[0]
     print(f"\nkilled after {moment:.1f} of {moments[-1]:.1f} s in: {killed}")
     if number % 2:

@@ -8,11 +8,17 @@ other.
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 from deployment import DOUBLE, output
 
 from .conftest import Life, Site
 
+# What the mirrors of FreeBSD have for 15.0: the version that it leads to, and the files that change.
+PATCH = "15.0-RELEASE-p1\n/bin/freebsd-version\n"
 LATEST = "http://pkg.example.test/${ABI}/latest"
 
 
@@ -69,9 +75,41 @@ def test_the_host_moves_under_its_pot(older, its_life):
     its_life.goes_on()
 
 
-def test_the_pot_follows(older, its_life):
-    older.inside("pot", "destroy", "-F", "-p", older.machine)
-    older.succeed()
-    assert releases(older) == ["15.0", "15.0"]
+def pots(site):
+    """Names of all pots, running or not."""
+    return site.inside("ls", "/opt/pot/jails").stdout.split()
+
+
+def test_a_dry_run_of_a_move_tells_of_it(older, its_life):
+    with older.untouched():
+        outcome = older.succeed("--check", playbook="patch", matrix_pot_release="15.0")
+    assert outcome.changed > 0
+    assert f"The pot {older.machine} would be made anew with FreeBSD 15.0, in place of 13.2." in outcome.words, outcome
+
+
+def test_a_pot_that_cannot_follow_runs_on(older, its_life):
+    outcome = older.play(playbook="patch", matrix_pot_release="15.0", matrix_certificate_warning_days=9999)
+    assert outcome.code != 0 and "The former pot runs again, with FreeBSD 13.2." in outcome.words, outcome
+    assert releases(older) == ["15.0", "13.2"] and pots(older) == [older.machine]
     its_life.goes_on()
+
+
+def test_the_pot_follows(older, its_life):
+    older.inside(
+        "/bin/sh", "-c", "mkdir -p /.double/run/patches && cat >/.double/run/patches/15.0-RELEASE", input=PATCH
+    )
+    older.usual["matrix_pot_release"] = "15.0"
+    process, path = older.begin(playbook="patch")
+    while "TASK [potluck.matrix.node_exporter" not in path.read_text(encoding="utf-8") and process.poll() is None:
+        time.sleep(0.1)
+    assert process.poll() is None, path.read_text(encoding="utf-8")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert pots(older) == [older.machine, older.machine + "-former"]
+    # After the move come the patches of the new release.
+    older.succeed(playbook="patch")
+    assert older.inside("freebsd-version", "-u", pot=older.machine).stdout == "15.0-RELEASE-p1\n"
+    assert pots(older) == [older.machine]
+    its_life.goes_on()
+    older.succeed(playbook="patch", changed=0)
     older.succeed(changed=0)

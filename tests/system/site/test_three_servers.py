@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Three homeservers on two hosts from one run, in parallel."""
+"""Three homeservers on two hosts from one run, in parallel, by users who are not root."""
 
 from __future__ import annotations
 
@@ -18,6 +18,25 @@ from .conftest import Site
 
 LATEST = "http://pkg.example.test/FreeBSD:13:amd64/latest"
 # Inventory name: (host, address of the pot).
+PASSWORD = "sudo's password"
+# One host has doas and nothing else, the other sudo that asks for a password.
+LOGINS = {
+    "site2": {"ansible_become": True, "ansible_become_method": "potluck.matrix.doas"},
+    "site3": {"ansible_become": True, "ansible_become_method": "sudo", "ansible_become_password": PASSWORD},
+}
+LOGIN = f"""set -e
+if hostname | grep -q site2; then
+    ASSUME_ALWAYS_YES=yes pkg install -y doas
+    echo 'permit nopass operator2 as root' >/usr/local/etc/doas.conf
+else
+    ASSUME_ALWAYS_YES=yes pkg install -y sudo
+    echo 'operator2 ALL=(ALL) ALL' >/usr/local/etc/sudoers.d/operator2
+fi
+pw useradd -n operator2 -m -s /bin/csh
+echo "{PASSWORD}" | pw usermod -n operator2 -h 0
+cp -R /root/.ssh /home/operator2/
+chown -R operator2 /home/operator2/.ssh
+"""
 SERVERS = {"one": ("site2", "10.199.0.181"), "two": ("site2", "10.199.0.182"), "three": ("site3", "10.199.0.183")}
 
 
@@ -26,12 +45,13 @@ class Three(Site):
 
     def __init__(self, place):
         super().__init__(place / "a", "site2", "10.199.0.81")
-        self.registration = None
+        self.deployed = None
         self.other = Deployment(place / "b", self.domain, ("site3", "10.199.0.82"), "", ("site3", self.address), [])
 
     def start(self):
         for deployment in (self, self.other):
             deployment.start_machine()
+            deployment.inside("/bin/sh", "-c", LOGIN)
         self.usual = {"matrix_control_user": False, "matrix_tls_mode": "selfsigned"}
         self.servers = dict(SERVERS)
         self.special = {}
@@ -47,6 +67,8 @@ class Three(Site):
             Deployment.describe(deployment, **variables)
             hosts[name] = {
                 **deployment.server,
+                "ansible_user": "operator2",
+                **LOGINS[machine],
                 "matrix_domain": name + ".test",
                 "matrix_ip": jail,
                 "matrix_dataset": "zroot/" + name,
@@ -92,15 +114,26 @@ def three(tmp_path_factory):
     three.stop()
     try:
         three.start()
-        three.succeed()
-        three.registration = three.succeed(playbook="accounts", changed=3)
+        three.deployed = three.succeed()
         yield three
     finally:
         three.stop()
 
 
+def test_a_login_user_without_rights_is_told_at_once(three):
+    three.special = {"one": {"ansible_become": False}, "two": {"ansible_become_exe": "doaz"}}
+    outcome = three.play("--limit", "one,two")
+    three.special = {}
+    assert "Prepare the dataset" not in outcome.output
+    for name, said in (
+        ("one", "ansible_user: the login user of 10.199.0.81 is not root. Log in as root, or set ansible_become: true"),
+        ("two", "ansible_become_method: the login user of 10.199.0.81 does not become root: "),
+    ):
+        assert outcome.recap[name]["failed"] == 1 and outcome.recap[name]["ok"] < 5 and said in outcome.words, outcome
+
+
 def test_three_servers_in_one_run(three):
-    assert three.registration.recap.keys() == SERVERS.keys()
+    assert three.deployed.recap.keys() == SERVERS.keys()
     keys = set()
     for name in SERVERS:
         client = three.server_client(name)
@@ -163,14 +196,15 @@ def test_a_server_moves_to_the_other_machine(three):
 
 
 def test_one_of_several_that_fails_in_an_upgrade_leaves_all_of_them_running(three):
-    three.special = {"one": {"matrix_certificate_warning_days": 9999}}
+    three.special = {"one": {"matrix_certificate_warning_days": 9999, "matrix_upgrade_rollback": False}}
     outcome = three.play("-e", "matrix_serial=3", playbook="upgrade", matrix_pkg_repository_url=LATEST)
     three.special = {}
     assert outcome.code != 0 and outcome.recap["one"]["failed"]
     # As Ansible prints a message: with the quotes in it escaped.
-    assert "one failed at" in outcome.words and "the certificate in /mnt/matrixdata/tls expires in" in outcome.words, (
-        str(outcome)[-5000:]
-    )
+    assert (
+        re.search(r"one https://\S+ failed at", outcome.words)
+        and "the certificate in /mnt/matrixdata/tls expires in" in outcome.words
+    ), str(outcome)[-5000:]
     for name in ("two", "three"):
         assert (
             not outcome.recap[name]["failed"]

@@ -20,6 +20,7 @@ options:
       - name: KEEP_ARCHIVES_DIRECTORY
 """
 
+import gc
 import os
 
 from ansible import constants
@@ -33,6 +34,9 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def v2_playbook_on_start(self, playbook):
+        # As the collection's own callback does for the playbooks that it reports on.
+        gc.freeze()
+        gc.set_threshold(50_000)
         directory = self.get_option("directory")
         os.makedirs(directory, mode=0o700, exist_ok=True)
         # Where Ansible looks before it packs a module, in a directory of this run alone.

@@ -56,6 +56,7 @@ NO_VARIABLES = {
     "matrix_ldap_proxy",
     "matrix_authentication_service",
     "synapse_port_db",
+    "synapse_auto_compressor",
     "tls_modes",
 }
 
@@ -99,6 +100,11 @@ def is_plugin_configuration(block):
     return "plugin" in block
 
 
+def is_of_the_controller(block):
+    """Whether it is about what is installed there: requirements.yml, execution-environment.yml."""
+    return "collections" in block or "images" in block
+
+
 # -- examples
 
 
@@ -110,6 +116,9 @@ def test_yaml_uses_variables_that_exist(text):
         plugin = load(TOP / "plugins/inventory" / (block["plugin"].removeprefix("potluck.matrix.") + ".py"))
         assert set(block) <= set(yaml.safe_load(plugin.DOCUMENTATION)["options"])
         return
+    if is_of_the_controller(block):
+        # tests/unit/docs/test_installing.py reads them.
+        return
     if is_inventory(block):
         group = block["all"]["children"]["matrix"]
         servers = [group.get("vars", {}), *group["hosts"].values()]
@@ -120,6 +129,7 @@ def test_yaml_uses_variables_that_exist(text):
         "ansible_user",
         "ansible_become",
         "ansible_become_method",
+        "ansible_become_password",
         "ansible_pot_privilege_command",
     }
     for server in servers:
@@ -167,8 +177,12 @@ def fixture_controller(tmp_path_factory):
     write_certificate(
         directory / "files/example.com/fullchain.pem", directory / "files/example.com/privkey.pem", "example.com"
     )
-    for name in ("ldap-ca", "log-ca", "mail-ca", "acme-ca", "consul-ca", "consul-agent"):
+    for name in ("ldap-ca", "log-ca", "mail-ca", "acme-ca", "consul-ca", "consul-agent", "database-ca"):
         write_certificate(directory / (f"files/{name}.pem"), directory / (f"files/{name}.key"), name)
+    (directory / "files/irc.yaml").write_text(
+        "{id: irc, url: null, as_token: a, hs_token: b, sender_localpart: irc, namespaces: {}}", encoding="utf-8"
+    )
+    (directory / "files/password_reset.html").write_text("<a href='{{ link }}'>Reset</a>", encoding="utf-8")
     # Elsewhere, as the collection's playbooks are: what is relative to them would not be found.
     (directory / "elsewhere").mkdir()
     (directory / "elsewhere/play.yml").write_text(
@@ -216,7 +230,7 @@ def test_every_block_of_variables_passes_the_preflight_check(controller):
     hosts = {}
     for name, text in blocks("yaml"):
         block = yaml.safe_load(with_vault(text))
-        if not is_inventory(block) and not is_plugin_configuration(block):
+        if not (is_inventory(block) or is_plugin_configuration(block) or is_of_the_controller(block)):
             hosts[re.sub("[^a-z0-9]+", "-", name.lower())] = {**REST, **block}
     code, output = preflight(controller, json.dumps({"matrix": {"hosts": hosts}}), "each.yml")
     assert code == 0, output
@@ -226,7 +240,8 @@ def test_every_block_of_variables_passes_the_preflight_check(controller):
 @pytest.mark.parametrize("text", named(blocks("nginx")))
 def test_nginx_reads_its_blocks(controller, tmp_path, text):
     certificates = controller / "files/example.com"
-    text = text.replace("/usr/local/etc/ssl/example.com", str(certificates))
+    # nginx looks whether it could listen at the host's address.
+    text = text.replace("/usr/local/etc/ssl/example.com", str(certificates)).replace("192.0.2.10", "127.0.0.1")
     path = tmp_path / "nginx.conf"
     path.write_text(
         f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{text}}}\n", encoding="utf-8"
@@ -279,7 +294,23 @@ def check_make(words):
 
 def check_galaxy(words):
     meta = yaml.safe_load((TOP / "galaxy.yml").read_text(encoding="utf-8"))
-    assert words == ["collection", "install", "{}.{}".format(meta["namespace"], meta["name"])]
+    name = "{namespace}.{name}".format(**meta)
+    archive = "{namespace}-{name}-{version}.tar.gz".format(**meta)
+    assert words in (
+        ["collection", "install", name],
+        ["collection", "install", archive],
+        ["collection", "install", f"git+{meta['repository']}.git,main"],
+        ["collection", "install", "-r", "requirements.yml"],
+        ["collection", "build"],
+    )
+
+
+def check_export(words):
+    """Ansible's own variables are not ours to know, but the plugins that they name are."""
+    for word in words:
+        name, _equals, value = word.partition("=")
+        assert name.startswith("ANSIBLE_") and value.startswith("potluck.matrix.")
+        assert list(TOP.glob(f"plugins/*/{value.removeprefix('potluck.matrix.')}.py"))
 
 
 def check_python(words):
@@ -295,10 +326,12 @@ CHECKS = {
     "make": check_make,
     "ansible-galaxy": check_galaxy,
     "python": check_python,
+    "export": check_export,
 }
 # Programs of the systems, with the arguments that are looked at nowhere else.
 PLAIN = {
     "ansible",
+    "ansible-builder",
     "ansible-vault",
     "cd",
     "curl",
@@ -421,22 +454,6 @@ def test_the_parameter_table_has_exactly_potlucks_parameters():
     assert len(potluck_env.PARAMETERS) == 21
 
 
-def test_the_image_gets_exactly_potlucks_parameters():
-    play = yaml.safe_load((TOP / "playbooks/potluck_image.yml").read_text(encoding="utf-8"))[0]
-    parameters = play["vars"]["__potluck_image_parameters"]
-    assert set(parameters) == set(potluck_env.PARAMETERS)
-    for name, value in parameters.items():
-        # What is worked out once for several parameters stands in a variable of the play.
-        shared = re.findall(r"__potluck_image_\w+", value)
-        text = value + "".join(play["vars"][each] for each in shared)
-        # NOSSL is a way to say a mode.
-        assert {"matrix_nossl": "matrix_tls_mode"}.get(
-            potluck_env.PARAMETERS[name], potluck_env.PARAMETERS[name]
-        ) in text
-    for name, variable in play["vars"]["__potluck_image_required"].items():
-        assert variable == potluck_env.PARAMETERS[name]
-
-
 def test_the_playbook_table_has_every_playbook():
     rows = re.findall(r"^\| `potluck\.matrix\.(\w+)` \|", (TOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(rows) == PLAYBOOKS
@@ -444,7 +461,9 @@ def test_the_playbook_table_has_every_playbook():
 
 def test_generated_pages_are_what_the_generator_writes():
     generated = load(TOP / "docs/generate.py").pages()
-    assert sorted(generated) == sorted([TOP / "docs/variables.md", *TOP.glob("docs/roles/*.md")])
+    written = [TOP / "docs/variables.md", *TOP.glob("docs/roles/*.md"), *TOP.glob("roles/*/README.md")]
+    assert sorted(generated) == sorted(written)
+    assert {path.name for path in TOP.glob("roles/*")} == {path.parent.name for path in TOP.glob("roles/*/README.md")}
     for path, text in generated.items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run python docs/generate.py"
 
@@ -471,6 +490,7 @@ def plugin_names():
     kinds = {
         "modules": "module",
         "filter": "filter",
+        "become": "become",
         "connection": "connection",
         "inventory": "inventory",
         "callback": "callback",

@@ -58,10 +58,11 @@ def test_nothing_else_is_said_to_be_a_test():
 
 
 def commands(tree):
-    """All lists of words in a Python file, as [word or None]."""
+    """All lists of words in a Python file, those that a function is called with among them, as [word or None]."""
     for node in ast.walk(tree):
-        if isinstance(node, (ast.List, ast.Tuple)):
-            yield [word.value if isinstance(word, ast.Constant) else None for word in node.elts]
+        if isinstance(node, (ast.List, ast.Tuple, ast.Call)):
+            found = node.args if isinstance(node, ast.Call) else node.elts
+            yield [word.value if isinstance(word, ast.Constant) else None for word in found]
 
 
 def test_nothing_destroys_a_dataset():
@@ -73,12 +74,18 @@ def test_nothing_destroys_a_dataset():
         for words in commands(ast.parse(path.read_text(encoding="utf-8")))
         if "destroy" in words and words[0] != "pot"
     }
-    assert destroying == set()
+    # Snapshots, by their exact names; and the one dataset that is named.
+    assert destroying == {"plugins/module_utils/_freebsd/snapshots.py", "plugins/module_utils/_pot/data_removal.py"}
     for path in [*TOP.glob("roles/**/*"), *TOP.glob("playbooks/*.yml")]:
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"zfs[, ]+destroy", text), path
-            # No pot is removed because an inventory says so.
+            if "zfs_dataset_removal" in text:
+                assert path.relative_to(TOP).as_posix() == "roles/removal/tasks/main.yml"
+            # No pot is removed because an inventory says so: role removal wants a server named twice, and role pot_move
+            # removes the one that it has made in the place of another.
+            if path.parts[-3:-1] in (("removal", "tasks"), ("pot_move", "tasks")):
+                continue
             assert not re.search(r"potluck\.matrix\.(pot|zfs_dataset):\n(?: .*\n)*? +state: absent", text), path
 
 

@@ -14,7 +14,7 @@ import pytest
 DOUBLE = Path(__file__).resolve().parents[2] / "double"
 sys.path.insert(0, str(DOUBLE / "lib"))
 
-from pkgng import fetching, query, repositories, ucl, versions
+from pkgng import fetching, jobs, query, repositories, ucl, versions
 
 BUILT_IN = sorted((DOUBLE / "packages").glob("*/package.json"))
 
@@ -239,3 +239,47 @@ def test_a_catalogue_that_names_what_it_does_not_have(half, tmp_path):
     after = repositories._state(repository)
     assert repositories.read(repository, *after[1:])["app"]["depends"] == ["lib", "ghost"]
     assert before[0] != after[0]
+
+
+class Installed:
+    """A database of packages."""
+
+    def __init__(self, *records):
+        self.packages = {record["name"]: record for record in records}
+
+    def required_by(self, name):
+        return [other for other, record in self.packages.items() if name in record.get("depends", [])]
+
+
+def package(name, version="1", depends=(), links=()):
+    paths = {f"/usr/local/bin/{one}": "/elsewhere" for one in links}
+    return {
+        "name": name,
+        "version": version,
+        "depends": list(depends),
+        "links": paths,
+        "files": paths,
+        "source": "/none",
+    }
+
+
+def test_of_two_packages_with_the_same_file_the_old_one_goes():
+    """With what needs it and does not change, as pkg decides it about PostgreSQL's."""
+    installed = Installed(
+        package("driver", "1", ["client15"]),
+        package("client15", links=["psql"]),
+        package("server15", depends=["client15"], links=["postgres"]),
+        package("other", links=["ls"]),
+    )
+    available = {
+        "driver": package("driver", "2", ["client18"]),
+        "client18": package("client18", links=["psql"]),
+        "server18": package("server18", depends=["client18"], links=["postgres"]),
+    }
+    plan = jobs.plan_install(["driver"], available, installed, False)
+    assert [record["name"] for record in plan.remove] == ["server15", "client15"]
+    assert [record["name"] for record in plan.everything()] == ["client18", "driver"]
+    # A driver that stays goes with the client it needs.
+    plan = jobs.plan_install(["server18"], available, installed, False)
+    assert sorted(record["name"] for record in plan.remove) == ["client15", "driver", "server15"]
+    assert jobs.plan_install(["other"], {"other": package("other", links=["ls"])}, installed, False).remove == []

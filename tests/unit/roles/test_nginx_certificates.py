@@ -25,7 +25,7 @@ import time
 import urllib.request
 
 import pytest
-from ansible_collections.potluck.matrix.plugins.module_utils._certificate import acme_files, commands
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate import acme_dns, acme_files, commands
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import Certificate, self_signed
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.changes import Changes
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.upkeep import Upkeep
@@ -340,6 +340,7 @@ class Acme:
         (directory / "ca.pem").write_text(chain)
         (directory / "ca.key").write_text(key)
         directory_port, management_port, http_port, tls_port, self.dns_port, dns_management_port = free_ports(6)
+        self.dns_management = "http://127.0.0.1:%d" % dns_management_port
         self.url = "https://127.0.0.1:%d/dir" % directory_port
         self.root = chain
         config = {
@@ -423,6 +424,122 @@ def acme(settings, tmp_path, request):
     server.stop()
 
 
+class AcmeDnsServer(http.server.ThreadingHTTPServer):
+    """What an acme-dns is to acme.sh: it takes a text for whoever knows the password, and the DNS has it afterwards."""
+
+    SUBDOMAIN = "8e5700ea"
+
+    def __init__(self, dns_management, names):
+        server = self
+        self.password, self.refused = "first", 0
+
+        def teach(verb, **content):
+            request = urllib.request.Request(f"{dns_management}/{verb}", json.dumps(content).encode())
+            urllib.request.urlopen(request, timeout=5).close()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            """One request."""
+
+            def do_POST(self):
+                given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                fine = self.path == "/update" and self.headers["X-Api-Key"] == server.password
+                if fine:
+                    for name in names:
+                        teach("set-txt", host=f"_acme-challenge.{name}.", value=given["txt"])
+                else:
+                    server.refused += 1
+                answer = json.dumps({"txt": given["txt"]} if fine else {"error": "forbidden"}).encode()
+                self.send_response(200 if fine else 401)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_words):
+                """Nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def acme_dns_server(settings, acme, monkeypatch):
+    """One that is told in the settings, while no web server answers the CA."""
+    monkeypatch.setattr(acme_dns, "PLUGINS", os.path.join(os.path.dirname(ACME_SH), "dnsapi"))
+    acme.stop("nginx")
+    server = AcmeDnsServer(acme.dns_management, [DOMAIN])
+    settings["acme"]["dns"] = {
+        "plugin": "dns_acmedns",
+        "wait": 0,
+        "settings": {
+            "ACMEDNS_BASE_URL": "http://127.0.0.1:%d" % server.server_port,
+            "ACMEDNS_USERNAME": "user",
+            "ACMEDNS_PASSWORD": server.password,
+            "ACMEDNS_SUBDOMAIN": server.SUBDOMAIN,
+        },
+    }
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@needs_acme
+def test_a_certificate_by_the_dns(settings, acme, acme_dns_server, monkeypatch):
+    seen = []
+    real = commands.run
+    monkeypatch.setattr(acme_files, "run", lambda *argv, **more: (seen.append(argv), real(*argv, **more))[1])
+    settings["extra_domains"] = ["*." + DOMAIN]
+    changes(settings, "prepare")
+    assert changes(settings, "apply") == [
+        "the CA issued a certificate (there is none yet)",
+        "installed the certificate of the CA",
+    ]
+    assert Certificate(installed(settings)[0]).names == {DOMAIN, "*." + DOMAIN}
+    assert changes(settings, "apply") == [] and changes(settings, "apply", check=True) == []
+    assert "first" not in repr(seen)
+    # Another password: what acme.sh noted of the first one is not what it renews with.
+    acme_dns_server.password = settings["acme"]["dns"]["settings"]["ACMEDNS_PASSWORD"] = "second"
+    assert changes(settings, "apply") == []
+    conf = pathlib.Path(settings["acme"]["home"], DOMAIN + "_ecc", DOMAIN + ".conf")
+    before = installed(settings)
+    due = [line for line in conf.read_text().splitlines() if not line.startswith("Le_NextRenewTime")]
+    conf.write_text("\n".join([*due, "Le_NextRenewTime='1'"]) + "\n")
+    assert changes(settings, "renew") == [] and acme_dns_server.refused == 0
+    assert changes(settings, "apply") == ["installed the certificate of the CA"]
+    assert installed(settings)[0] != before[0]
+
+
+@needs_acme
+def test_a_wrong_password_of_the_dns_leaves_what_there_is(settings, acme, acme_dns_server):
+    changes(settings, "prepare")
+    before = installed(settings)
+    settings["acme"]["dns"]["settings"]["ACMEDNS_PASSWORD"] = "guessed"
+    with pytest.raises(
+        Sentence, match=r"gave no certificate for \S+ by the DNS with dns_acmedns \(matrix_acme_dns\): Error adding TXT"
+    ):
+        changes(settings, "apply")
+    assert acme_dns_server.refused and installed(settings) == before
+    settings["acme"]["dns"]["plugin"] = "dns_nowhere"
+    with pytest.raises(Sentence, match='acme.sh has no plugin "dns_nowhere"'):
+        changes(settings, "apply")
+    assert installed(settings) == before
+
+
+@needs_acme
+def test_from_the_dns_back_to_the_web_server(settings, acme, acme_dns_server):
+    changes(settings, "prepare")
+    changes(settings, "apply")
+    home = pathlib.Path(settings["acme"]["home"])
+    conf = home / (DOMAIN + "_ecc") / (DOMAIN + ".conf")
+    assert "Le_Webroot='dns_acmedns'" in conf.read_text() and "first" in conf.read_text()
+    (home / "account.conf").open("a").write("SAVED_CF_Token='noted'\n")
+    settings["acme"]["dns"] = {}
+    assert changes(settings, "apply", check=True) == ["the way certificates are renewed"]
+    assert changes(settings, "apply") == ["the way certificates are renewed"]
+    assert "first" not in conf.read_text() and "noted" not in (home / "account.conf").read_text()
+    assert f"Le_Webroot='{settings['acme']['webroot']}'" in conf.read_text() and "DNSSleep" not in conf.read_text()
+    assert changes(settings, "apply") == []
+
+
 def account(settings):
     return (pathlib.Path(settings["acme"]["home"]) / "ca/127.0.0.1/dir/ca.conf").read_text()
 
@@ -470,6 +587,76 @@ def test_issue_install_renew_and_change(settings, acme):
         "the CA issued a certificate (there is none yet)",
         "installed the certificate of the CA",
     ]
+
+
+def renewed_by_cron(settings):
+    """Names whose certificates the daily run of acme.sh would renew."""
+    done = subprocess.run(
+        [ACME_SH, "--list", "--listraw", "--home", settings["acme"]["home"]], capture_output=True, text=True, check=True
+    )
+    return {line.partition("|")[0] for line in done.stdout.splitlines()[1:]}
+
+
+@needs_acme
+def test_another_name_gets_a_certificate_of_its_own_and_the_former_one_is_let_go(settings, acme):
+    settings["domain"] = "example.com"
+    changes(settings, "prepare")
+    changes(settings, "apply")
+    home = pathlib.Path(settings["acme"]["home"])
+    # Not ours: proven by DNS.
+    (home / "other.example.com_ecc").mkdir()
+    other = (home / "example.com_ecc/example.com.conf").read_text().replace("example.com", "other.example.com")
+    other = other.replace(f"Le_Webroot='{settings['acme']['webroot']}'", "Le_Webroot='dns_x'")
+    (home / "other.example.com_ecc/other.example.com.conf").write_text(other)
+    assert renewed_by_cron(settings) == {"example.com", "other.example.com"}
+    settings["domain"] = DOMAIN
+    assert changes(settings, "prepare") == []
+    assert changes(settings, "apply", check=True) == ["the CA would be asked for a certificate (there is none yet)"]
+    assert changes(settings, "apply") == [
+        "the CA issued a certificate (there is none yet)",
+        "the certificate of example.com is no longer renewed",
+        "installed the certificate of the CA",
+    ]
+    assert Certificate(installed(settings)[0]).names == {DOMAIN}
+    assert renewed_by_cron(settings) == {DOMAIN, "other.example.com"}
+    assert changes(settings, "prepare") == [] and changes(settings, "apply") == []
+    # And back.
+    settings["domain"] = "example.com"
+    assert "the certificate of matrix.example.com is no longer renewed" in changes(settings, "apply")
+    assert Certificate(installed(settings)[0]).names == {"example.com"}
+    assert renewed_by_cron(settings) == {"example.com", "other.example.com"}
+    assert changes(settings, "apply", check=True) == changes(settings, "apply") == []
+
+
+@needs_acme
+def test_a_certificate_is_revoked_and_the_next_run_asks_for_a_new_one(settings, acme):
+    home = pathlib.Path(settings["acme"]["home"]) / (DOMAIN + "_ecc")
+    changes(settings, "prepare")
+    # What nobody has issued nobody can revoke.
+    assert changes(settings, "revoke") == []
+    changes(settings, "apply")
+    first, alone = Certificate(installed(settings)[0]), (home / (DOMAIN + ".cer")).read_text()
+    directory = settings["acme"]["directory"]
+    settings["acme"]["directory"] = "https://127.0.0.1:1/dir"
+    with pytest.raises(Sentence, match=f"did not revoke the certificate of {DOMAIN}: "):
+        Upkeep(settings, Changes()).revoke()
+    settings["acme"]["directory"] = directory
+    assert Certificate(installed(settings)[0]).x509 == first.x509
+    # Cut off after the CA had done it.
+    chain = (home / "fullchain.cer").read_text()
+    assert changes(settings, "revoke") == ["the CA revoked the certificate"]
+    (home / "fullchain.cer").write_text(chain)
+    (home / (DOMAIN + ".cer")).write_text(alone)
+    assert changes(settings, "revoke") == ["the CA revoked the certificate"]
+    assert changes(settings, "revoke") == [] and not pathlib.Path(settings["directory"], "fullchain.pem").exists()
+    assert any("until the first one is issued" in line for line in changes(settings, "prepare"))
+    assert changes(settings, "apply") == [
+        "the CA issued a certificate (there is none yet)",
+        "installed the certificate of the CA",
+    ]
+    assert Certificate(installed(settings)[0]).x509.serial_number != first.x509.serial_number
+    settings["mode"] = "selfsigned"
+    assert changes(settings, "revoke") == []
 
 
 @needs_acme

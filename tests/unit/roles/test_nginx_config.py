@@ -41,13 +41,42 @@ PORTS = {80: 18080, 443: 18443, 8448: 18448, 8447: 18447}
 BASE = {
     "matrix_domain": "example.com",
     "matrix_ip": "10.0.0.5",
+    "matrix_alert_email": "admin@example.com",
     "matrix_tls_mode": "selfsigned",
     "matrix_ssl_email": "admin@example.com",
     "version": "1.22.1",
 }
+TEXT = """<p class='x' title="it's $1.50 ${host}">\\n \\\\ $$ {} ; # €</p>\n"""
 CASES = {
     "selfsigned": {},
     "acme": {"matrix_tls_mode": "acme"},
+    "delegated": {"matrix_host": "matrix.example.com", "reverse_proxy_hsts_max_age": 5},
+    "open": {
+        "reverse_proxy_hsts_max_age": 5,
+        "matrix_admin_api_from": ["127.0.0.2", "192.0.2.0/24", "2001:db8::/32"],
+        "matrix_locations": [
+            {"path": "/admin/", "to": "http://127.0.0.1:18099/", "allow": ["127.0.0.2/32"]},
+            {"path": "/as-it-came/", "to": "http://127.0.0.1:18099"},
+            {"path": "/page", "to": "unix:/var/run/other.sock"},
+            {"path": "/_matrix/client/v3/login", "to": "http://127.0.0.1:18099"},
+            {"path": "/.well-known/security.txt", "text": "Contact: mailto:security@example.com\n"},
+            {"path": "/", "text": TEXT, "type": "text/html"},
+            {"path": "/secret", "text": "only for some", "allow": ["127.0.0.2", "::1"]},
+            {"path": "/old", "redirect": "/admin/"},
+            {"path": "/a.b", "redirect": "https://example.org/x?y=z;(1)&[2]", "allow": ["127.0.0.2"]},
+        ],
+    },
+    "rest": {
+        "matrix_nossl": True,
+        "matrix_tls_mode": "none",
+        "matrix_trusted_proxies": ["127.0.0.1"],
+        "matrix_admin_api_from": ["203.0.113.0/24"],
+        "matrix_locations": [
+            {"path": "/", "to": "http://127.0.0.1:18099"},
+            {"path": "/mine/", "to": "http://127.0.0.1:18099", "allow": ["203.0.113.9", "2001:db8::/32"]},
+        ],
+    },
+    "anonymous": {"matrix_support": {"contacts": []}},
     "hsts": {"reverse_proxy_hsts_max_age": 31536000},
     "http1": {"reverse_proxy_http2": False},
     "modern": {"version": "1.30.1"},
@@ -61,9 +90,10 @@ CASES = {
     "wildcard": {"reverse_proxy_listen_addresses": ["*"]},
     "awkward": {
         "matrix_extra_domains": ["matrix.example.com"],
-        "reverse_proxy_well_known_client": {
-            "org.example": {"quote": 'it\'s "$host" \\ €', "list": [1, True, None]},
-            "m.homeserver": {"x": 1},
+        "matrix_well_known_client": {"org.example": {"quote": 'it\'s "$host" \\ €', "list": [1, True, None]}},
+        "matrix_support": {
+            "contacts": [{"role": "m.role.security", "email_address": "o'neill$x@example.com"}],
+            "support_page": "https://example.com/help?a=b&c",
         },
         "reverse_proxy_well_known_server": "matrix.example.com:8448",
         "matrix_max_upload_size": "100M",
@@ -168,6 +198,7 @@ def here(directory, text):
         ("/var/log/nginx", str(directory / "logs")),
         ("/mnt/matrixdata/tls", str(directory)),
         ("/var/run/matrix-synapse/synapse.sock", str(directory / "synapse.sock")),
+        ("/var/run/other.sock", str(directory / "synapse.sock")),
         ("worker_processes auto", "worker_processes 1"),
     ):
         text = text.replace(old, new)
@@ -245,6 +276,29 @@ class Synapse(socketserver.ThreadingUnixStreamServer):
         super().__init__(str(path), self.RequestHandlerClass)
 
 
+class Other(socketserver.ThreadingTCPServer):
+    """What a location leads to: as Synapse above, and after an Upgrade an echo."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    class RequestHandlerClass(Synapse.RequestHandlerClass):
+        def handle(self):
+            first = self.connection.recv(65536, socket.MSG_PEEK)
+            if b"upgrade: websocket" not in first.lower():
+                super().handle()
+                return
+            self.connection.recv(len(first))
+            self.connection.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+            )
+            while data := self.connection.recv(1024):
+                self.connection.sendall(data[::-1])
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 18099), self.RequestHandlerClass)
+
+
 @pytest.fixture
 def running(rendered, request):
     """A running nginx for the case named by the parameter; gives (case, directory)."""
@@ -253,6 +307,8 @@ def running(rendered, request):
     (directory / "live.conf").write_text(here(directory, texts[case]))
     server = Synapse(directory / "synapse.sock")
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    other = Other()
+    threading.Thread(target=other.serve_forever, daemon=True).start()
     process = subprocess.Popen([NGINX, "-p", str(directory), "-c", str(directory / "live.conf"), "-g", "daemon off;"])
     try:
         wait_for_nginx(process)
@@ -260,8 +316,9 @@ def running(rendered, request):
     finally:
         process.send_signal(signal.SIGQUIT)
         process.wait(timeout=10)
-        server.shutdown()
-        server.server_close()
+        for each in (server, other):
+            each.shutdown()
+            each.server_close()
 
 
 def wait_for_nginx(process, seconds=10):
@@ -277,11 +334,11 @@ def wait_for_nginx(process, seconds=10):
             time.sleep(0.05)
 
 
-def ask(port, path, headers=None, body=None):
-    """(status, headers, text); the path goes out exactly as it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORTS[port], timeout=10)
+def ask(port, path, headers=None, body=None, source="127.0.0.1"):
+    """(status, headers, text); the path goes out exactly as it is, from an address of this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORTS[port], timeout=10, source_address=(source, 0))
     if port in (443, 8448):
-        plain = socket.create_connection(("127.0.0.1", PORTS[port]), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", PORTS[port]), timeout=10, source_address=(source, 0))
         connection.sock = ssl._create_unverified_context().wrap_socket(plain, server_hostname="example.com")
     connection.request("PUT" if body else "GET", path, body=body, headers={"Host": "example.com", **(headers or {})})
     answer = connection.getresponse()
@@ -322,9 +379,12 @@ def test_behaviour_with_tls(running):
         assert headers["Access-Control-Allow-Origin"] == "*" and headers["Content-Type"] == "application/json"
         status, headers, text = ask(port, "/.well-known/matrix/client")
         assert json.loads(text) == {
-            "m.homeserver": {"base_url": "https://example.com", "x": 1},
-            "org.example": CASES["awkward"]["reverse_proxy_well_known_client"]["org.example"],
+            "m.homeserver": {"base_url": "https://example.com"},
+            **CASES["awkward"]["matrix_well_known_client"],
         }
+        status, headers, text = ask(port, "/.well-known/matrix/support")
+        assert (status, json.loads(text)) == (200, CASES["awkward"]["matrix_support"])
+        assert headers["Access-Control-Allow-Origin"] == "*" and headers["Content-Type"] == "application/json"
         # Room aliases and the like must reach Synapse as they were encoded.
         status, headers, text = ask(
             port, "/_matrix/client/v3/rooms/%21a%2Fb%3Aexample.com/x?y=%2F", {"X-Forwarded-For": "203.0.113.9"}
@@ -346,6 +406,108 @@ def test_behaviour_with_tls(running):
     (directory / "other" / "fullchain.pem").write_text(chain)
     with pytest.raises(Sentence, match="shows another certificate on port"):
         Upkeep({**settings, "directory": str(directory / "other")}, Changes()).prove(*asked)
+
+
+@pytest.mark.parametrize("running", ["delegated"], indirect=True)
+def test_the_name_of_the_server_is_not_that_of_its_users(running):
+    _case, directory = running
+    assert json.loads(ask(443, "/.well-known/matrix/server")[2]) == {"m.server": "matrix.example.com:443"}
+    assert json.loads(ask(443, "/.well-known/matrix/client")[2]) == {
+        "m.homeserver": {"base_url": "https://matrix.example.com"}
+    }
+    # Whom users who hit a limit are told of.
+    assert json.loads(ask(443, "/.well-known/matrix/support")[2]) == {
+        "contacts": [{"role": "m.role.admin", "email_address": "admin@example.com"}]
+    }
+    assert ask(80, "/x")[1]["Location"] == "https://matrix.example.com/x"
+    assert json.loads((directory / "delegated.json").read_text())["domain"] == "matrix.example.com"
+
+
+# Paths that are one thing to nginx, as it makes them, and another to what is behind it, which gets them as they came.
+TWO_FACED = [
+    "/as-it-came/../admin/x",
+    "/admin/..%2fas-it-came/x",
+    "/%61s-it-came/x",
+    "//as-it-came/x",
+    "/other/../as-it-came/x",
+    "/as-it-came/%2e%2e/admin/x",
+]
+
+
+@pytest.mark.parametrize("running", ["open"], indirect=True)
+def test_what_else_lives_on_the_name(running):
+    let_in = "127.0.0.2"
+    for port in (443, 8448):
+        for path in FORBIDDEN[:-1]:
+            if path not in ("/", "/healthy"):
+                assert ask(port, path)[0] in (403, 404), (port, path)
+        # The admin interface, to whoever is let in and in one spelling only.
+        assert json.loads(ask(port, "/_synapse/admin/v1/x?y=z", source=let_in)[2])["path"] == "/_synapse/admin/v1/x?y=z"
+        seen = json.loads(ask(port, "/_synapse/admin/v1/x", {"X-Forwarded-For": let_in}, source=let_in)[2])["headers"]
+        assert seen["x-forwarded-for"] == let_in and seen["host"] == "example.com"
+        assert ask(port, "/_synapse/admin/v1/x", {"X-Forwarded-For": let_in})[0] == 404
+        for path in FORBIDDEN[1:-1]:
+            if path not in ("/", "/healthy"):
+                assert ask(port, path, source=let_in)[0] in (403, 404), (port, path)
+        # Upstreams.
+        assert ask(port, "/admin/x")[0] == 403 and ask(port, "/admin/")[0] == 403
+        assert json.loads(ask(port, "/admin/a/b?c", source=let_in)[2])["path"] == "/a/b?c"
+        seen = json.loads(ask(port, "/as-it-came/%2F?x=%2f", {"X-Forwarded-For": "203.0.113.9"})[2])
+        assert seen["path"] == "/as-it-came/%2F?x=%2f" and seen["headers"]["x-forwarded-for"] == "127.0.0.1"
+        assert seen["headers"]["x-forwarded-proto"] == "https" and seen["headers"]["host"] == "example.com"
+        status, headers, _text = ask(port, "/as-it-came")
+        assert status == 301 and headers["Location"] == "/as-it-came/"
+        assert json.loads(ask(port, "/page?x")[2])["path"] == "/page?x" and ask(port, "/page/x")[0] == 404
+        assert json.loads(ask(port, "/_matrix/client/v3/login")[2])["headers"]["connection"] == "close"
+        assert json.loads(ask(port, "/_matrix/client/v3/logout")[2])["path"] == "/_matrix/client/v3/logout"
+        for path in TWO_FACED:
+            assert ask(port, path)[0] in (403, 404), (port, path)
+            assert ask(port, path, source=let_in)[0] in (403, 404), (port, path)
+    # Texts, to the letter.
+    status, headers, text = ask(443, "/")
+    assert (status, headers["Content-Type"], text) == (200, "text/html; charset=utf-8", TEXT)
+    assert headers["Strict-Transport-Security"] == "max-age=5"
+    status, headers, text = ask(443, "/.well-known/security.txt")
+    assert (headers["Content-Type"], text) == ("text/plain; charset=utf-8", "Contact: mailto:security@example.com\n")
+    assert ask(443, "/secret")[0] == 403 and ask(443, "/secret", source=let_in)[2] == "only for some"
+    assert ask(443, "/nothing")[0] == 404
+    # Redirects.
+    assert ask(443, "/old")[:2][0] == 302 and ask(443, "/old")[1]["Location"] == "/admin/"
+    assert ask(443, "/a.b")[0] == 403 and ask(443, "/axb", source=let_in)[0] == 404
+    assert ask(443, "/a.b", source=let_in)[1]["Location"] == "https://example.org/x?y=z;(1)&[2]"
+
+
+@pytest.mark.parametrize("running", ["open"], indirect=True)
+def test_websockets_pass(running):
+    plain = socket.create_connection(("127.0.0.1", PORTS[443]), timeout=10)
+    with ssl._create_unverified_context().wrap_socket(plain, server_hostname="example.com") as connection:
+        connection.sendall(
+            b"GET /as-it-came/ws HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        assert connection.recv(1024).startswith(b"HTTP/1.1 101 ")
+        connection.sendall(b"abc")
+        assert connection.recv(1024) == b"cba"
+
+
+@pytest.mark.parametrize("running", ["rest"], indirect=True)
+def test_behind_a_proxy_the_client_is_judged(running):
+    for port in (80, 8447):
+        inside, outside = {"X-Forwarded-For": "203.0.113.9"}, {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        assert json.loads(ask(port, "/mine/x", inside)[2])["headers"]["x-forwarded-for"] == "203.0.113.9"
+        assert json.loads(ask(port, "/_synapse/admin/v1/x", inside)[2])["path"] == "/_synapse/admin/v1/x"
+        # What the trusted proxy itself has seen counts, not what its client claims; nor what a stranger says.
+        for headers, source in ((outside, "127.0.0.1"), (inside, "127.0.0.2"), ({}, "127.0.0.1")):
+            assert ask(port, "/mine/x", headers, source=source)[0] == 403
+            assert ask(port, "/_synapse/admin/v1/x", headers, source=source)[0] == 404
+        assert json.loads(ask(port, "/a/b?c")[2])["path"] == "/a/b?c"
+        assert json.loads(ask(port, "/_matrix/client/versions")[2])["path"] == "/_matrix/client/versions"
+        assert ask(port, "/_synapse/metrics")[0] == 404
+        assert json.loads(ask(port, "/.well-known/matrix/server")[2]) == {"m.server": "example.com:443"}
+
+
+@pytest.mark.parametrize("running", ["anonymous"], indirect=True)
+def test_nobody_need_be_named(running):
+    assert ask(443, "/.well-known/matrix/support")[0] == 404
 
 
 @pytest.mark.parametrize("running", ["none", "none_untrusting"], indirect=True)

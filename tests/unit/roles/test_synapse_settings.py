@@ -34,6 +34,7 @@ LOGIN = {"matrix_smtp_user": "matrix", "matrix_smtp_password": "a&b\\c\"d'e: {f}
 
 ACCEPTED = {
     "plain": {},
+    "delegated": {"matrix_host": "matrix.example.com"},
     "mail_25": MAIL,
     "mail_465": {**MAIL, **LOGIN, "matrix_smtp_port": 465},
     "mail_587": {
@@ -41,6 +42,17 @@ ACCEPTED = {
         **LOGIN,
         "matrix_smtp_port": 587,
         "matrix_smtp_from": "a%b@example.com",
+        "synapse_smtp_notifications": True,
+    },
+    "mail_2525": {
+        **MAIL,
+        "matrix_smtp_port": 2525,
+        "matrix_smtp_tls": "none",
+        "matrix_smtp_tls_name": "mail.example.org",
+        "matrix_smtp_from": "O'Neill, Jürgen: 100 % <matrix@example.com>",
+        "matrix_mail_app_name": "Our Matrix",
+        "matrix_mail_client_url": "https://chat.example.com/",
+        "matrix_mail_subjects": {"password_reset": "New word for %(server_name)s"},
         "synapse_smtp_notifications": True,
     },
     "register_email": {**MAIL, "matrix_registration_enable": True, "matrix_registration_verification": "email"},
@@ -69,6 +81,16 @@ ACCEPTED = {
         },
         "synapse_database_password": "p:w\\x",
     },
+    "elsewhere": {
+        "matrix_database": {
+            "host": "192.0.2.9",
+            "password": "p:w\\x",
+            "sslrootcert": "{{ target }}/ca.pem",
+        },
+    },
+    "elsewhere_without_tls": {
+        "matrix_database": {"host": "db.example.com", "port": "6432", "password": "5", "sslmode": "disable"},
+    },
     "settings": {
         "synapse_settings": {
             "presence": {"enabled": False},
@@ -95,6 +117,8 @@ ACCEPTED = {
 }
 del ACCEPTED["unicode"]["synapse_settings"]
 
+NO_FILES_OF_SYNAPSE = ("matrix_synapse_socket", "matrix-revive", "matrix-synapse")
+NO_SETTINGS = ("database.pass", "database.service")
 REFUSED = {
     "open_registration": (
         {"matrix_registration_enable": True},
@@ -123,14 +147,6 @@ REFUSED = {
     "not_a_certificate": (
         {**MAIL, "matrix_smtp_ca_file": "/etc/hostname"},
         "holds no PEM certificate",
-    ),
-    "nothing_mounted": (
-        {
-            "synapse_data_mountpoint": "/nowhere",
-            "synapse_data_directory": "/nowhere/a/b",
-            "synapse_media_directory": "/nowhere/m",
-        },
-        "synapse_data_mountpoint: /nowhere/a/b and /nowhere/m must lie on a file system mounted at",
     ),
 }
 
@@ -186,6 +202,8 @@ def rendered(tmp_path_factory):
         (directory / "secrets" / name).write_text("x" * 40)
     # A key made by signedjson; its only use is to be read.
     (directory / "signing.key").write_text("ed25519 a_test Hg1CxkDXzXTjyHrCWp0Lf7zFGsxcGrLdt2qBmK5hJ3Y\n")
+    authority = ["-nodes", "-keyout", directory / "ca.key", "-out", directory / "ca.pem", "-subj", "/CN=Test"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", *authority], capture_output=True, check=True)
     common = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
@@ -222,7 +240,12 @@ def rendered(tmp_path_factory):
     files = {}
     for name in ACCEPTED:
         assert (directory / name / "homeserver.yaml").exists(), run.stdout[-4000:]
-        files[name] = {path.name: path.read_text() for path in sorted((directory / name).iterdir())}
+        files[name] = {
+            path.name: path.read_text()
+            for path in sorted((directory / name).iterdir())
+            # No file that Synapse reads.
+            if path.name not in NO_FILES_OF_SYNAPSE
+        }
     return directory, files, run.stdout
 
 
@@ -252,7 +275,7 @@ def test_every_case_is_accepted(rendered, version, python, path):
     for case, texts in files.items():
         arguments[case] = []
         for name, text in sorted(texts.items()):
-            if name in ("log.yaml", "database.pass"):
+            if name in ("log.yaml", *NO_SETTINGS):
                 continue
             written = directory / version / case / name
             written.parent.mkdir(parents=True, exist_ok=True)
@@ -277,11 +300,13 @@ def test_every_case_is_accepted(rendered, version, python, path):
 def test_what_is_written(rendered):
     _directory, files, _output = rendered
     read = {
-        case: {name: yaml.safe_load(text) for name, text in texts.items() if name != "database.pass"}
+        case: {name: yaml.safe_load(text) for name, text in texts.items() if name not in NO_SETTINGS}
         for case, texts in files.items()
     }
     plain = read["plain"]["homeserver.yaml"]
     assert plain["public_baseurl"] == "https://example.com/"
+    delegated = read["delegated"]["homeserver.yaml"]
+    assert (delegated["server_name"], delegated["public_baseurl"]) == ("example.com", "https://matrix.example.com/")
     assert plain["admin_contact"] == "mailto:admin@example.com"
     assert plain["enable_registration"] is False and plain["report_stats"] is False
     assert plain["listeners"][1] == {"type": "metrics", "port": 9109, "bind_addresses": ["192.0.2.10"]}
@@ -289,12 +314,14 @@ def test_what_is_written(rendered):
     assert len(read["metrics_off"]["homeserver.yaml"]["listeners"]) == 1
     assert len(read["metrics_off_empty"]["homeserver.yaml"]["listeners"]) == 1
     assert read["metrics_text"]["homeserver.yaml"]["listeners"][1]["port"] == 9209
-    mails = {case: read[case]["email.yaml"]["email"] for case in ("mail_25", "mail_465", "mail_587")}
+    mails = {case: read[case]["email.yaml"]["email"] for case in ("mail_25", "mail_465", "mail_587", "mail_2525")}
     assert [(mail["smtp_port"], mail["force_tls"], mail["require_transport_security"]) for mail in mails.values()] == [
         (25, False, False),
         (465, True, False),
         (587, False, True),
+        (2525, False, False),
     ]
+    assert mails["mail_2525"]["enable_tls"] is False and "enable_tls" not in mails["mail_25"]
     assert mails["mail_465"]["smtp_pass"] == LOGIN["matrix_smtp_password"]
     assert mails["mail_587"]["notif_from"] == "a%%b@example.com"
     settings = read["settings"]["homeserver.yaml"]
@@ -309,3 +336,35 @@ def test_what_is_written(rendered):
     )
     assert files["postgres"]["database.pass"] == "*:*:*:*:p\\:w\\\\x\n"
     assert read["postgres"]["homeserver.yaml"]["database"]["args"]["passfile"].endswith("/database.pass")
+    elsewhere = read["elsewhere"]["homeserver.yaml"]["database"]
+    assert elsewhere["name"] == "psycopg2"
+    assert elsewhere["args"] == {
+        "host": "192.0.2.9",
+        "port": 5432,
+        "dbname": "synapse",
+        "user": "synapse",
+        "sslmode": "verify-full",
+        "sslrootcert": "/usr/local/etc/matrix-synapse/database-ca.pem",
+        "application_name": "matrix-synapse elsewhere",
+        "cp_min": 5,
+        "cp_max": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "passfile": "/usr/local/etc/matrix-synapse/database.pass",
+    }
+    assert files["elsewhere"]["database.pass"] == "*:*:*:*:p\\:w\\\\x\n"
+    assert "homeserver-hidden.yaml" not in files["elsewhere"] and "database.service" not in files["postgres"]
+    plain_text = read["elsewhere_without_tls"]["homeserver.yaml"]["database"]["args"]
+    assert (plain_text["port"], plain_text["sslmode"]) == (6432, "disable") and "sslrootcert" not in plain_text
+    assert files["elsewhere_without_tls"]["database.pass"] == "*:*:*:*:5\n"
+    service = files["elsewhere_without_tls"]["database.service"].splitlines()
+    assert service[1:] == [
+        "[synapse]",
+        "host=db.example.com",
+        "port=6432",
+        "dbname=synapse",
+        "user=synapse",
+        "sslmode=disable",
+        "passfile=/usr/local/etc/matrix-synapse/database.pass",
+    ]

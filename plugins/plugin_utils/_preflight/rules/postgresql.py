@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, external_database, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, path
 
 if t.TYPE_CHECKING:
@@ -15,11 +16,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
 
 VARIABLES = {
-    "matrix_database": Variable(database.kind, "postgresql", empty=False),
+    "matrix_database": Variable(database.kind, external_database.EXAMPLE, empty=False),
     "matrix_sqlite_keep": boolean("false"),
+    "matrix_postgresql_keep": boolean("false"),
     "matrix_postgresql_version": Variable(database.version, '"15"'),
     "matrix_postgresql_settings": Variable(database.settings, "{max_connections: 80}", empty=False),
-    "matrix_postgresql_socket_directory": path("/var/run/postgresql"),
+    "matrix_postgresql_socket_directory": Variable(database.socket_directory, "/var/run/postgresql"),
 }
 OPTIONS = {
     "postgresql_home": path("/var/db/postgres"),
@@ -30,12 +32,16 @@ OPTIONS = {
 
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
-    if server["matrix_database"] != "postgresql":
-        return
-    for option in ("synapse_database", "synapse_database_password"):
-        if server.given.get(option):
-            server.report(
-                option, "is for a database elsewhere, and matrix_database is postgresql", "matrix_database: sqlite"
-            )
-    if server.effective("matrix_dataset_mountpoint") == "":
+    chosen = server["matrix_database"]
+    if isinstance(chosen, dict):
+        files.authorities(server, "matrix_database", controller, key="sslrootcert")
+    if chosen not in (None, "sqlite"):
+        for option in ("synapse_database", "synapse_database_password"):
+            if server.given.get(option):
+                server.report(
+                    option,
+                    "says in Synapse's words where a database is, and matrix_database says it already",
+                    f"matrix_database: {external_database.EXAMPLE}, or sqlite",
+                )
+    if chosen == "postgresql" and server.effective("matrix_dataset_mountpoint") == "":
         server.report("matrix_dataset_mountpoint", "is empty, and the database lies on a dataset below matrix_dataset")

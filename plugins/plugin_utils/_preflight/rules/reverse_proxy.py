@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import typing as t
+import urllib.parse
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import network, values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import locations, network, values, well_known
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -16,6 +17,22 @@ if t.TYPE_CHECKING:
 
 VARIABLES = {
     "matrix_trusted_proxies": Variable(network.networks, '["10.0.0.10", "10.1.0.0/24"]', empty=False),
+    "matrix_well_known_client": Variable(
+        well_known.client_document,
+        "{org.matrix.msc4143.rtc_foci: [{type: livekit, livekit_service_url: https://rtc.example.com}]}",
+        empty=False,
+    ),
+    "matrix_locations": Variable(
+        locations.locations,
+        '[{path: /admin/, to: "http://10.0.0.9:8080/", allow: ["10.0.0.0/24"]}]',
+        empty=False,
+    ),
+    "matrix_admin_api_from": Variable(network.networks, '["10.0.0.0/24"]', empty=False),
+    "matrix_support": Variable(
+        well_known.support,
+        '{contacts: [{role: m.role.security, email_address: security@example.com, matrix_id: "@admin:example.com"}]}',
+        empty=False,
+    ),
 }
 OPTIONS = {
     "reverse_proxy_listen_addresses": Variable(
@@ -28,9 +45,25 @@ OPTIONS = {
 }
 
 
+# Where nginx listens, in one mode or another.
+PORTS = (80, 443, 8447, 8448)
+
+
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     mode = server.tls_mode
     if server["matrix_trusted_proxies"] and mode not in (None, "none"):
         problem = f"headers of a proxy are only trusted without TLS of our own, but matrix_tls_mode is {mode}"
         server.report("matrix_trusted_proxies", problem, "matrix_trusted_proxies: [], or matrix_nossl: true")
+    own = {"127.0.0.1", "::1", server["matrix_ip"]}
+    for location in server["matrix_locations"] or []:
+        target = location.get("to", "")
+        if target == "unix:{}".format(server.effective("matrix_synapse_socket")):
+            problem = (
+                "Synapse's own socket, behind which its admin interface is open; matrix_admin_api_from is for that"
+            )
+        elif urllib.parse.urlsplit(target).hostname in own and urllib.parse.urlsplit(target).port in PORTS:
+            problem = "the reverse proxy itself, which would ask itself for ever"
+        else:
+            continue
+        server.report("matrix_locations", f'the value leads from "{location["path"]}" to "{target}", {problem}')

@@ -7,9 +7,22 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, mail, network, values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import (
+    accounts,
+    controller_files,
+    mail,
+    network,
+    values,
+)
+from ansible_collections.potluck.matrix.plugins.plugin_utils import _registration
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
-from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import (
+    Variable,
+    boolean,
+    file,
+    path,
+    port,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
@@ -22,15 +35,24 @@ VARIABLES = {
     ),
     "matrix_synapse_data_directory": path("/mnt/matrixdata/matrix-synapse"),
     "matrix_synapse_socket": path("/var/run/matrix-synapse/synapse.sock"),
+    "matrix_revive_program": path("/usr/local/bin/matrix-revive"),
     "matrix_shared_secret": Variable(values.secret, "a long random text in quotes, or leave it out"),
-    "matrix_smtp_host": Variable(network.host, "smtp.example.com"),
-    "matrix_smtp_port": Variable(mail.mail_port, "587", empty=False),
+    "matrix_smtp_host": Variable(network.synapse_host, "smtp.example.com"),
+    "matrix_smtp_port": port("587"),
+    "matrix_smtp_tls": Variable(values.choice(*mail.TLS_MODES), "starttls_required"),
+    "matrix_smtp_tls_name": Variable(network.synapse_host, "smtp.example.com"),
     "matrix_smtp_user": Variable(values.secret, "matrix@example.com"),
     "matrix_smtp_password": Variable(values.secret, "a text in quotes"),
-    "matrix_smtp_from": Variable(mail.plain_address, "matrix@example.com"),
+    "matrix_smtp_from": Variable(mail.sender, "Our Matrix <matrix@example.com>"),
+    "matrix_mail_app_name": Variable(values.line, "Our Matrix"),
+    "matrix_mail_client_url": Variable(network.url("http", "https"), "https://chat.example.com"),
+    "matrix_mail_subjects": Variable(
+        mail.subjects, '{password_reset: "A new password for %(server_name)s"}', empty=False
+    ),
     "matrix_max_upload_size": Variable(values.size, "50M", empty=False),
     "matrix_accounts": Variable(accounts.accounts, "[{name: admin, admin: true}]", empty=False),
     "matrix_smtp_ca_file": file("mail-ca.pem"),
+    "matrix_files": Variable(controller_files.files, controller_files.EXAMPLE, empty=False),
     "matrix_metrics_port": Variable(network.port_or_off, "9109"),
 }
 OPTIONS = {
@@ -57,9 +79,9 @@ FOLLOWED = {
     "listeners": "synapse_socket and matrix_metrics_port",
     "enable_metrics": "matrix_metrics_port",
     "metrics_port": "matrix_metrics_port",
-    "extra_well_known_client_content": "reverse_proxy_well_known_client",
+    "extra_well_known_client_content": "matrix_well_known_client",
     "serve_server_wellknown": "reverse_proxy_well_known_server",
-    "email": "matrix_smtp_host and the other matrix_smtp_ variables",
+    "email": "matrix_smtp_host and the other matrix_smtp_ and matrix_mail_ variables",
     "enable_registration": "matrix_registration_enable",
     "registrations_require_3pid": "matrix_registration_verification",
     "registration_requires_token": "matrix_registration_verification",
@@ -73,7 +95,7 @@ FOLLOWED = {
     "macaroon_secret_key_path": "synapse_macaroon_secret_key",
     "form_secret_path": "synapse_form_secret",
     "log_config": "synapse_log_level",
-    "databases": "synapse_database",
+    "databases": "matrix_database",
 }
 NEEDED = ("matrix_domain",)
 
@@ -82,10 +104,11 @@ def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     # Synapse's TLS library takes one certificate from the file for mail.
     files.authorities(server, "matrix_smtp_ca_file", controller, only_one=True)
-    _registration(server)
+    _open_registration(server)
     _mail(server)
     _settings(server)
     _accounts(server)
+    _files(server, controller)
 
 
 def _settings(server: Server) -> None:
@@ -106,7 +129,7 @@ def _settings(server: Server) -> None:
             )
         database = settings.get("database")
         if isinstance(database, dict) and ("name" in database or "database" in (database.get("args") or {})):
-            server.report(option, "database is needed outside Synapse too; set synapse_database", f"{option}: {{}}")
+            server.report(option, "database is needed outside Synapse too; set matrix_database", f"{option}: {{}}")
         for module in settings.get("modules") or [] if isinstance(settings.get("modules"), list) else []:
             if isinstance(module, dict) and str(module.get("module", "")).startswith("ldap_auth_provider."):
                 server.report(
@@ -125,7 +148,31 @@ def _accounts(server: Server) -> None:
             )
 
 
-def _registration(server: Server) -> None:
+def _files(server: Server, controller: Controller) -> None:
+    """Whether files of the controller can be read, and those that are registrations could be Synapse's."""
+    known: dict[tuple[str, str], str] = {}
+    for entry in server["matrix_files"] or []:
+        try:
+            text = _registration.text_of(controller.resolve(entry["source"]))
+            found = _registration.registration(text) if entry["registration"] else {}
+        except ValueError as error:
+            server.report("matrix_files", f'the value has as source "{entry["source"]}", which {error}')
+            continue
+        same = next((each for each in found.items() if each in known), None)
+        if same:
+            both = f"{known[same]} and {entry['path']}"
+            server.report("matrix_files", f"the value has two registrations, {both}, with one {same[0]}")
+        known.update(dict.fromkeys(found.items(), entry["path"]))
+    hidden = server.given.get("synapse_secret_settings")
+    if known and isinstance(hidden, dict) and "app_service_config_files" in hidden:
+        server.report(
+            "synapse_secret_settings",
+            "app_service_config_files would replace the registrations of matrix_files; put it into synapse_settings",
+            "synapse_secret_settings: {}",
+        )
+
+
+def _open_registration(server: Server) -> None:
     if not server["matrix_registration_enable"] or not server.known("matrix_registration_verification"):
         return
     way = server["matrix_registration_verification"] or server.given.get("synapse_registration_verification") or ""
@@ -152,3 +199,8 @@ def _mail(server: Server) -> None:
     server.both_or_neither("matrix_smtp_user", "matrix_smtp_password")
     if server.wanted("matrix_smtp_host") and server.missing("matrix_smtp_from"):
         server.report("matrix_smtp_from", "is not set, but matrix_smtp_host is")
+    number = server.effective("matrix_smtp_port")
+    if server.wanted("matrix_smtp_host") and server.missing("matrix_smtp_tls") and number and not mail.tls_mode(number):
+        server.report(
+            "matrix_smtp_tls", f"is not set, and matrix_smtp_port {number} is none of the usual 25, 465 and 587"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import mail, network, storage, values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import acme, mail, network, storage, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
 
@@ -28,10 +28,11 @@ VARIABLES = {
     "matrix_tls_mode": Variable(values.choice("acme", "provided", "selfsigned", "none"), "acme", empty=False),
     "matrix_nossl": boolean("false"),
     "matrix_ssl_email": Variable(mail.mail_or_none, "admin@example.com"),
-    "matrix_acme_directory": Variable(network.url("https"), "https://acme.example.com/directory"),
+    "matrix_acme_directory": Variable(acme.directory, "letsencrypt"),
     "matrix_acme_ca_file": file("acme-ca.pem"),
     "matrix_acme_eab_kid": Variable(values.plain_line, "the key identifier that the CA gave you"),
     "matrix_acme_eab_hmac_key": Variable(_eab_key, "the-key-that-the-CA-gave-you"),
+    "matrix_acme_dns": Variable(acme.dns, acme.EXAMPLE, empty=False),
     "matrix_extra_domains": Variable(network.domains, "[matrix.example.com]", empty=False),
     "matrix_tls_certificate": file("example.com.pem"),
     "matrix_tls_key": file("example.com.key"),
@@ -48,13 +49,20 @@ OPTIONS = {
         values.list_of(storage.plain_path), "[/mnt/matrixdata/tls/fullchain.pem]", empty=False
     ),
 }
-NEEDED = ("matrix_domain",)
+NEEDED = ("matrix_host",)
 
 
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     files.authorities(server, "matrix_acme_ca_file", controller)
     mode = server.tls_mode
+    if server.public_name and server.public_name in (server["matrix_extra_domains"] or []):
+        server.report(
+            "matrix_extra_domains",
+            f'the value has "{server.public_name}", which is the name of the server already '
+            f"({'matrix_host' if server['matrix_host'] else 'matrix_domain'})",
+            "matrix_extra_domains: []",
+        )
     if server["matrix_nossl"] and server["matrix_tls_mode"] not in (None, "none"):
         problem = '"{}" asks for a certificate, but matrix_nossl is true'.format(server["matrix_tls_mode"])
         server.report("matrix_tls_mode", problem, "matrix_tls_mode: none, or matrix_nossl: false")
@@ -78,19 +86,26 @@ def check(server: Server, controller: Controller) -> None:
                 "(matrix_tls_mode is acme, no matrix_acme_directory)",
             )
         server.both_or_neither("matrix_acme_eab_kid", "matrix_acme_eab_hmac_key")
+        wildcards = [name for name in server["matrix_extra_domains"] or [] if name.startswith("*.")]
+        if wildcards and server.known("matrix_acme_dns") and not server["matrix_acme_dns"]:
+            server.report(
+                "matrix_extra_domains",
+                f'has "{wildcards[0]}", which a CA certifies by the DNS alone, and matrix_acme_dns is not set',
+                f"matrix_acme_dns: {acme.EXAMPLE}",
+            )
     if mode == "provided":
         _provided(server, controller)
 
 
 def _zerossl(server: Server) -> bool:
-    return server.known("matrix_acme_directory") and "zerossl.com" in (server["matrix_acme_directory"] or "zerossl.com")
+    return server.known("matrix_acme_directory") and "zerossl" in (server["matrix_acme_directory"] or "zerossl")
 
 
 def _provided(server: Server, controller: Controller) -> None:
     for name in ("matrix_tls_certificate", "matrix_tls_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_tls_mode is provided")
-    domains = [server["matrix_domain"]] if server["matrix_domain"] else []
+    domains = [server.public_name] if server.public_name else []
     files.pair(
         server, "matrix_tls_certificate", "matrix_tls_key", domains + (server["matrix_extra_domains"] or []), controller
     )

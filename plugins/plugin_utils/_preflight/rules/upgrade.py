@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils import _rollout
-from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean
 
 if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
@@ -43,11 +44,27 @@ def _written(value) -> str:
     return path
 
 
+def _kept(value) -> dict[str, int]:
+    """How many snapshots are kept, and how old: C({number: 3, days: 30}), either, or none for all."""
+    if not isinstance(value, t.Mapping):
+        raise ValueError(f"is {names.kind(value)} where a dictionary is expected")
+    found = {}
+    for key, number in value.items():
+        if key not in ("number", "days"):
+            raise ValueError(f'has "{key}", and knows number and days')
+        if isinstance(number, bool) or not re.fullmatch("[1-9][0-9]{0,3}", str(number)):
+            raise ValueError(f"has for {key} something that is not a number from 1 to 9999")
+        found[key] = int(number)
+    return found
+
+
 VARIABLES = {
     "matrix_serial": Variable(_servers_at_a_time, "2"),
     "matrix_max_fail_percentage": Variable(values.whole_number(0, 100), "20", empty=False),
     "matrix_canary": Variable(_servers, "[matrix1]"),
     "matrix_report_file": Variable(_written, "report.json"),
+    "matrix_upgrade_rollback": boolean(),
+    "matrix_upgrade_keep": Variable(_kept, "{number: 3, days: 30}", empty=False),
     "matrix_snapshot": Variable(
         values.word("[A-Za-z0-9][A-Za-z0-9_.:-]*", "is not the name of a snapshot", 200), "upgrade-20260101T000000Z"
     ),

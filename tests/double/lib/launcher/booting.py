@@ -22,7 +22,7 @@ from launcher.common import PATH, Failure, group_name, libc_call, run, wait_unti
 if TYPE_CHECKING:
     from launcher.host import Double
 
-START_TIMEOUT = 60
+START_TIMEOUT = 300
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
     0x20000,
     0x4000000,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pkgng import fetching, jobs, versions
+from pkgng import fetching, files, jobs, versions
 from pkgng.catalogues import catalogue_of
 from pkgng.commandline import USAGE_ERROR, WORDS, Quiet, Stop, confirmed, match_packages, need_root, read_options, warn
 from pkgng.database import Database, exists
@@ -70,6 +70,28 @@ def install(arguments: list[str], upgrade_only: bool = False) -> int:
         fetching.fetch(plan.everything(), jobs.jail_prefix(), say)
     else:
         jobs.carry_out(plan, database, "A" in options, say)
+    return 0
+
+
+def fetch(arguments: list[str]) -> int:
+    """pkg fetch -o: packages as files, installed or not, where FreeBSD's repositories have them"""
+    options, operands = read_options(arguments, "CdgiqUxyo:r:", [*WORDS, "output="])
+    destination = (options.get("o") or options.get("output") or [""])[-1]
+    if not operands or not destination:
+        raise Stop(USAGE_ERROR, "Usage: pkg fetch [-r reponame] [-o destdir] [-dqUy] [-Cgix] <pkg-name> <...>")
+    need_root("fetch packages")
+    say = Quiet("q" in options)
+    chosen = []
+    for pattern, hits in match_packages(operands, catalogue_of(options, "q" in options), options):
+        if not hits:
+            warn(f"No packages available matching '{pattern}' have been found in the repositories")
+            return 1
+        chosen += hits
+    fetching.fetch(chosen, jobs.jail_prefix(), say)
+    place = os.path.join(destination, "All/Hashed")
+    os.makedirs(place, exist_ok=True)
+    for record in chosen:
+        files.write_package(record, f"{place}/{record['name']}-{record['version']}~0123456789.pkg")
     return 0
 
 

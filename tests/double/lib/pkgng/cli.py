@@ -11,7 +11,7 @@ import subprocess
 
 from pkgng import fetching, files, repositories
 from pkgng.catalogues import repos, search, update
-from pkgng.changing import annotate, autoremove, delete, install, lock, set_, upgrade
+from pkgng.changing import annotate, autoremove, delete, fetch, install, lock, set_, upgrade
 from pkgng.commandline import USAGE_ERROR, Stop, read_options, setting_of, warn
 from pkgng.database import Database, Locked, exists
 from pkgng.packages import check, info, query_, rquery, stats, version, which
@@ -91,6 +91,7 @@ _COMMANDS = {
     "clean": clean,
     "config": config,
     "delete": delete,
+    "fetch": fetch,
     "info": info,
     "install": install,
     "lock": lock,

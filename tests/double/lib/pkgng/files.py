@@ -9,12 +9,15 @@ import contextlib
 import filecmp
 import grp
 import hashlib
+import io
 import json
 import os
 import pwd
 import re
 import shutil
 import subprocess
+import tarfile
+import time
 
 from pkgng import repositories
 
@@ -156,6 +159,24 @@ def planned(record: dict) -> dict[str, tuple[str, str]]:
     for path, target in record.get("links", {}).items():
         plan[path] = ("link", target)
     return plan
+
+
+def write_package(record: dict, path: str) -> None:
+    """A package as pkg's own: a tar file with absolute names."""
+    with tarfile.open(path, "w") as archive:
+        for name, (how, source) in planned(record).items():
+            member = tarfile.TarInfo(name)
+            member.mtime = int(time.time())
+            if how == "link":
+                member.type, member.linkname, member.mode = tarfile.SYMTYPE, source, 0o755
+                archive.addfile(member)
+                continue
+            with open(source, "rb") as stream:
+                content = stream.read()
+            if how == "script":
+                content = b"#!%s\n" % record["interpreter"].encode() + content
+            member.size, member.mode = len(content), 0o555 if os.stat(source).st_mode & 0o100 else 0o644
+            archive.addfile(member, io.BytesIO(content))
 
 
 def install(record: dict, old: dict | None) -> dict:

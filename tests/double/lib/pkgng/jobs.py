@@ -26,6 +26,7 @@ class Plan:
     upgrade: list[dict] = field(default_factory=list)
     downgrade: list[dict] = field(default_factory=list)
     reinstall: list[dict] = field(default_factory=list)
+    remove: list[dict] = field(default_factory=list)
     requested: set[str] = field(default_factory=set)
 
     def everything(self) -> list[dict]:
@@ -63,14 +64,40 @@ def plan_install(names: list[str], available: dict[str, dict], database: Databas
             plan.upgrade.append(record)
         elif force and name in plan.requested:
             plan.reinstall.append(record)
+    plan.remove = _in_the_way(plan, database)
     return plan
+
+
+def _in_the_way(plan: Plan, database: Database) -> list[dict]:
+    """Installed packages with a file that a new package has too, and those that need them and do not change, dependants
+    first. pkg asks nobody about them but by its list.
+
+    Nobody has recorded that; these are pkg's rules for two packages that cannot be installed together.
+    """
+    changing = {record["name"]: record for record in plan.everything()}
+    new = set().union(*(files.planned(record) for record in plan.install)) if plan.install else set()
+    found: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in found:
+            return
+        for other in database.required_by(name):
+            if name not in changing.get(other, database.packages[other]).get("depends", []):
+                continue
+            visit(other)
+        found.append(name)
+
+    for name, record in list(database.packages.items()):
+        if name not in changing and new & set(record.get("files", {})):
+            visit(name)
+    return [database.packages[name] for name in found]
 
 
 def summary(plan: Plan, database: Database) -> str:
     """The list that pkg shows before it asks."""
-    everything = plan.everything()
+    everything = [*plan.everything(), *plan.remove]
     text = [f"The following {len(everything)} package(s) will be affected (of 0 checked):\n"]
-    if plan.upgrade or plan.downgrade or plan.reinstall:
+    if plan.upgrade or plan.downgrade or plan.reinstall or plan.remove:
         text = [f"The following {len(everything)} package(s) will be affected (of {len(everything)} checked):\n"]
 
     def block(title: str, records: list[dict], form) -> None:
@@ -87,6 +114,7 @@ def summary(plan: Plan, database: Database) -> str:
     def plain(record: dict) -> str:
         return f"{record['name']}: {record['version']} [{record['repository']}]"
 
+    block("Installed packages to be REMOVED", plan.remove, lambda record: f"{record['name']}: {record['version']}")
     block("New packages to be INSTALLED", plan.install, plain)
     block("Installed packages to be UPGRADED", plan.upgrade, changing)
     block(
@@ -95,10 +123,15 @@ def summary(plan: Plan, database: Database) -> str:
         lambda record: f"{record['name']}-{record['version']} [{record['repository']}]",
     )
     text.append("\n")
-    for verb, records in (("installed", plan.install), ("upgraded", plan.upgrade), ("reinstalled", plan.reinstall)):
+    for verb, records in (
+        ("removed", plan.remove),
+        ("installed", plan.install),
+        ("upgraded", plan.upgrade),
+        ("reinstalled", plan.reinstall),
+    ):
         if records:
             text.append(f"Number of packages to be {verb}: {len(records)}\n")
-    remote = fetching.to_fetch(everything)
+    remote = fetching.to_fetch(plan.everything())
     grows = sum(record.get("flatsize", 0) for record in plan.install)
     if grows > _WARN_SIZE:
         text.append(f"\nThe process will require {query.human(grows)} more space.\n")
@@ -122,6 +155,8 @@ def carry_out(plan: Plan, database: Database, automatic: bool, say) -> None:
     fetching.fetch(everything, prefix, say)
     if any(record.get("remote") for record in everything):
         say("Checking integrity... done (0 conflicting)")
+    if plan.remove:
+        carry_out_removal(plan.remove, database, say)
     messages = []
     for number, record in enumerate(everything, 1):
         name, label = record["name"], f"{record['name']}-{record['version']}"

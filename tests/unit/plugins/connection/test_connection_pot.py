@@ -167,6 +167,26 @@ def test_stopped_pot(host):
         connect().exec_command("true")
 
 
+@pytest.mark.parametrize("rc", [137, 143])
+def test_a_pot_that_was_stopped_while_a_module_ran_is_named(host, rc):
+    host.pot("chat")
+    with pytest.raises(AnsibleConnectionFailure, match="is stopped; start it with: pot start chat$"):
+        connect().exec_command(f"rm {host.path}/running/chat; exit {rc}", in_data=b"a module")
+
+
+def test_a_module_that_is_ended_in_a_running_pot_fails_and_says_so(host):
+    host.pot("chat")
+    code, stdout, dummy = connect().exec_command("exit 137", in_data=b"a module")
+    assert code == 137 and "It was ended by SIGKILL" in json.loads(stdout)["msg"]
+
+
+def test_a_module_with_a_result_is_not_asked_after_the_pot(host):
+    host.pot("chat")
+    line = f"""rm {host.path}/running/chat; echo '{{"changed": true}}'; exit 143"""
+    dummy, stdout, dummy = connect().exec_command(line, in_data=b"a module")
+    assert json.loads(stdout)["changed"] is True
+
+
 def test_missing_pot(host):
     with pytest.raises(AnsibleConnectionFailure, match='^no pot named "chat" on host "machine1"$'):
         connect().exec_command("true")
@@ -296,6 +316,85 @@ def test_a_stopped_pot_is_named_when_a_become_password_is_due(host):
     command = plugin.become.build_become_command("true", plugin._shell)
     with pytest.raises(AnsibleConnectionFailure, match="is stopped"):
         plugin.exec_command(command)
+
+
+DOAS = """#!/bin/sh
+test "$1 $2 $3" = "-n -u root" || { echo 'doas: Operation not permitted' >&2; exit 1; }
+shift 3
+echo became >> HOST/doas.log
+exec "$@"
+"""
+
+
+def become_root(plugin, method="sudo", **options):
+    """As the task executor does it: the connection has the plugin before the plugin has its options."""
+    become = become_loader.get(method)
+    plugin.set_become_plugin(become)
+    become.set_options(var_options=options)
+    # Ansible wraps the command where the user is another one, or is not said.
+    return plugin.become.build_become_command("cat; id -u >/dev/null", plugin._shell)
+
+
+@pytest.mark.parametrize("privilege", ["none", "sudo"])
+def test_root_is_who_the_login_user_becomes_on_the_host(host, privilege):
+    host.pot("chat")
+    host.command("doas", DOAS)
+    plugin = connect(ansible_pot_privilege_command=privilege)
+    command = become_root(plugin, "potluck.matrix.doas")
+    assert command == "cat; id -u >/dev/null"
+    assert plugin.exec_command(command, in_data=b'{"payload": 1}') == (0, b'{"payload": 1}', b"")
+    assert (host.path / "doas.log").read_text() == "became\n"
+    assert plugin._outer.become is None
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_so_are_files_copied(host, tmp_path):
+    inside = host.pot("chat")
+    host.command("doas", DOAS)
+    plugin = connect()
+    become_root(plugin, "potluck.matrix.doas")
+    (tmp_path / "local").write_bytes(b"x" * (2**20 + 1))
+    plugin.put_file(str(tmp_path / "local"), str(inside / "x"))
+    plugin.fetch_file(str(inside / "x"), str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == (inside / "x").read_bytes() == b"x" * (2**20 + 1)
+    assert (host.path / "doas.log").exists()
+
+
+def test_a_password_is_given_on_the_host_and_limits_hold(host, monkeypatch):
+    host.pot("chat")
+    host.command("sudo", SUDO)
+    plugin = connect()
+    command = become_root(plugin, ansible_become_password="secret")
+    assert plugin.exec_command(command, in_data=b'{"payload": 1}') == (0, b'{"payload": 1}', b"")
+    monkeypatch.setattr(pot_module, "OUTPUT_LIMIT", 10)
+    with pytest.raises(AnsibleError, match="sent more than the 10 bytes"):
+        plugin.run("echo 01234567890123456789", output_limit=10)
+
+
+@pytest.mark.parametrize(
+    "method, program, options, said",
+    [
+        ("sudo", SUDO, {"ansible_become_password": "wrong"}, 'sudo on host "machine1" does not let.*become root'),
+        ("potluck.matrix.doas", DOAS, {"ansible_become_flags": "-C /x"}, "doas on host.*become root.*not permitted"),
+        ("potluck.matrix.doas", DOAS, {"ansible_become_exe": "doaz"}, "has no doaz, which ansible_become_method"),
+    ],
+)
+def test_who_does_not_become_root_is_told_why(host, method, program, options, said):
+    host.pot("chat")
+    host.command(method.rpartition(".")[2], program)
+    plugin = connect()
+    command = become_root(plugin, method, **options)
+    with pytest.raises(AnsibleConnectionFailure, match=said):
+        plugin.exec_command(command)
+
+
+def test_a_stopped_pot_is_named_to_who_becomes_root(host):
+    host.pot("chat", running=False)
+    host.command("doas", DOAS)
+    plugin = connect()
+    with pytest.raises(AnsibleConnectionFailure, match="is stopped"):
+        plugin.exec_command(become_root(plugin, "potluck.matrix.doas"))
+    assert (host.path / "doas.log").read_text() == "became\n" * 2
 
 
 # Files

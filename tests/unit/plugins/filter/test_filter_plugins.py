@@ -22,7 +22,9 @@ FILTERS = [
     "consul_servers",
     "consul_services",
     "divided_settings",
+    "controller_files",
     "email_config",
+    "external_database",
     "gossip_key",
     "homeserver_config",
     "ldap_dn",
@@ -35,6 +37,7 @@ FILTERS = [
     "smtp_tls_mode",
     "supported_core",
     "url_host",
+    "within_networks",
 ]
 
 
@@ -106,6 +109,7 @@ def test_vaults_come_out_as_plain_text(tmp_path):
     block = "!vault |\n" + "".join(f"      {line}\n" for line in vaulted.splitlines())
     (tmp_path / "vars.yml").write_text(
         "word: " + block + "mail:\n  smtp_host: mail.example.com\n  smtp_port: 25\n  smtp_user: matrix\n"
+        "  smtp_tls: starttls\n  smtp_tls_name: ''\n  mail_app_name: ''\n  mail_client_url: ''\n  mail_subjects: {}\n"
         "  smtp_from: matrix@example.com\n  smtp_notifications: false\n  smtp_password: " + block
     )
     that = ["email.smtp_user == 'hidden word'", "(email | to_nice_yaml | from_yaml).smtp_pass == 'hidden word'"]

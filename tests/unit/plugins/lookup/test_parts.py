@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -71,8 +72,8 @@ def scratch(tmp_path, monkeypatch):
     shutil.copytree(_parts.ROLES, roles)
     (roles / "scratch/meta").mkdir(parents=True)
     (roles / "scratch/meta/part.yml").write_text(yaml.safe_dump(SCRATCH))
-    listed = roles / "parts/meta/main.yml"
-    listed.write_text(listed.read_text() + "  - role: potluck.matrix.scratch\n")
+    listed = roles / "parts/vars/main.yml"
+    listed.write_text(listed.read_text() + "  - scratch\n")
     monkeypatch.setattr(_parts, "ROLES", roles)
 
 
@@ -93,6 +94,53 @@ def test_a_part_that_is_off_states_nothing(parts):
     assert all(
         not any(value for key, value in plate.items() if key not in ("name", "enabled")) for plate in off.values()
     )
+
+
+def test_packages_are_those_of_the_parts_that_are_on(parts):
+    def packages(variables):
+        found = {}
+        for each in parts(variables, listed="packages"):
+            found.setdefault(each["part"], []).extend(each["names"])
+        return found
+
+    assert packages({**SMALL, "synapse_extra_packages": ["py311-psycopg2"]}) == {
+        "node_exporter": ["node_exporter"],
+        "synapse": ["py311-matrix-synapse", "py311-psycopg2"],
+        "tls": ["acme.sh"],
+        "reverse_proxy": ["nginx"],
+    }
+    everything = packages(EVERYTHING)
+    assert everything["ldap_auth"] == ["py311-matrix-synapse-ldap3", "nginx"]
+    assert "control_user" not in everything
+    assert packages({**EVERYTHING, "matrix_control_user_privilege": "doas"})["control_user"] == ["doas"]
+
+
+def test_the_names_of_the_parts_that_are_on(parts):
+    assert parts(SMALL, enabled=True) == [
+        "zfs_dataset",
+        "pot_jail",
+        "node_exporter",
+        "synapse",
+        "tls",
+        "reverse_proxy",
+    ]
+
+
+def test_what_is_left_is_asked_of_parts_that_are_off(parts):
+    found = parts(SMALL, listed="remains")
+    assert [check["name"] for check in found] == [
+        "remote_log",
+        "consul_agent",
+        "postgresql",
+        "ldap_auth",
+        "control_user",
+    ]
+    assert all(set(check) <= set(CHECK) for check in found)
+    assert parts(EVERYTHING, listed="remains") == []
+    account = found[-1]["body"]
+    assert re.search(account, "control:*:1001:1001::0:0:Control:/home:/bin/sh\n")
+    assert not re.search(account, "control:*:1001:1001::0:0:Controller:/home:/bin/sh\n")
+    assert not re.search(account, "control:*:1001:1001:Control:0:0:Somebody:/home:/bin/sh\n")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +165,14 @@ def test_a_check_comes_after_one_of_a_later_part_that_it_requires(parts):
 
 def test_circles_do_not_hang():
     one, other = {"name": "a", "requires": ["b"]}, {"name": "b", "requires": ["a"]}
-    assert _parts.ordered_checks([{"checks_inside": [one, other]}], "inside") == [one, other]
+    found = _parts.ordered_checks([{"name": "x", "checks_inside": [one, other]}], "inside")
+    assert found == [{**one, "tag": "x"}, {**other, "tag": "x"}]
+
+
+def test_each_check_has_a_tag_of_site(parts):
+    tags = {check["tag"] for where in ("host", "inside", "outside") for check in parts(EVERYTHING, checks=where)}
+    roles = {path.name for path in _parts.ROLES.iterdir()}
+    assert {"zfs_dataset", "synapse", "tls"} <= tags <= roles
 
 
 def test_spellings_of_roles_reach_the_plates(parts):

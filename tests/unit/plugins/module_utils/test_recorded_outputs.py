@@ -193,6 +193,7 @@ def test_rules_of_pf():
 def pkg_that_says(name: str, command: str) -> pkg.Pkg:
     """The module's reader of pkg, which is told what was recorded, whatever it runs."""
     reader = object.__new__(pkg.Pkg)
+    reader.only = []
     reader.run = lambda *arguments: recorded("15.0", name, command)
     return reader
 

@@ -23,6 +23,9 @@ class FakeZfs:
         # By name, DATASET@TAG or DATASET#TAG: (transaction, what the dataset held).
         self.moments: dict[str, tuple[int, str]] = {}
         self.held: set[str] = set()
+        # User properties of datasets and of snapshots, by their names.
+        self.properties: dict[str, dict[str, str]] = {}
+        self.available = 10**9
         self.clones: dict[str, str] = {}
         self.ignores: set[str] = set()
         self.written: list[str] = []
@@ -56,31 +59,65 @@ class FakeZfs:
         return getattr(self, "zfs_" + command)(arguments)
 
     def list(self, arguments):
+        columns = arguments[arguments.index("-o") + 1].split(",")
         roots = arguments[arguments.index("-r") + 1 :]
+        if columns == ["origin"]:
+            assert roots == ["zroot"]
+            return 0, "".join(f"{self.clones.get(name, '-')}\n" for name in [*self.files, *self.clones]), ""
+        if columns == ["available", "referenced"]:
+            return 0, "".join(f"{self.available}\t24576\n" for root in roots for _each in self.below(root)), ""
         assert arguments[: -len(roots)] == [
-            *("-H", "-p", "-t", "filesystem,volume,snapshot,bookmark", "-o", "name,used,creation,createtxg", "-r")
+            *("-H", "-p", "-t", "filesystem,volume,snapshot,bookmark", "-o", ",".join(columns), "-r")
         ]
+        assert columns[:6] == ["name", "used", "creation", "createtxg", "userrefs", "potluck.matrix:going-back"]
         missing = [root for root in roots if root not in self.files]
         rows = []
+
+        def row(name, used, made, holds):
+            known = self.properties.get(name, {})
+            found = [known.get(column, "-") for column in columns[5:]]
+            rows.append("\t".join([name, used, str(1795900000 + made), str(made), holds, *found]) + "\n")
+
         for dataset in [each for root in roots if root not in missing for each in self.below(root)]:
-            rows.append((dataset, "24576", self.made[dataset]))
+            row(dataset, "24576", self.made[dataset], "-")
             for name, (transaction, _files) in self.moments.items():
                 if name.replace("#", "@").split("@")[0] == dataset:
-                    rows.append((name, "-" if "#" in name else "1024", transaction))
-        out = "".join(f"{name}\t{used}\t{1795900000 + made}\t{made}\n" for name, used, made in rows)
-        return bool(missing) * 1, out, "".join(f"cannot open '{name}': dataset does not exist\n" for name in missing)
+                    row(
+                        name,
+                        *("-" if "#" in name else "1024", transaction),
+                        "-" if "#" in name else str(int(name in self.held)),
+                    )
+        said = "".join(f"cannot open '{name}': dataset does not exist\n" for name in missing)
+        return bool(missing) * 1, "".join(rows), said
+
+    def zfs_set(self, arguments):
+        name, value = arguments[0].split("=")
+        for each in arguments[1:]:
+            assert each in self.files or each in self.moments
+            self.properties.setdefault(each, {})[name] = value
+        return 0, "", ""
+
+    def zfs_inherit(self, arguments):
+        for each in arguments[1:]:
+            self.properties[each].pop(arguments[0], None)
+        return 0, "", ""
 
     def zfs_snapshot(self, arguments):
         assert arguments[0] == "-r"
-        names = []
-        for given in arguments[1:]:
-            dataset, tag = given.split("@")
+        names, given = [], {}
+        rest = arguments[1:]
+        while rest[0] == "-o":
+            given.update([rest[1].split("=")])
+            rest = rest[2:]
+        for each in rest:
+            dataset, tag = each.split("@")
             names += [f"{each}@{tag}" for each in self.below(dataset)]
         for name in names:
             if name in self.moments:
                 said = f"cannot create snapshot '{name}': dataset already exists\nno snapshots were created\n"
                 return 1, "", said
         self.take(*names)
+        self.properties.update({name: dict(given) for name in names})
         return 0, "", ""
 
     def zfs_rollback(self, arguments):

@@ -73,6 +73,7 @@ class FakeMachine:
         self.jails = {}
         self.mounted = []
         self.snapshots = {}
+        self.redirections, self.limits = {}, {}
         self.processes = []
         self.faults = {}
         self.commands = []
@@ -180,6 +181,20 @@ class FakeMachine:
 
     def sysctl(self, args):
         return 0, "{ sec = 1000000000, usec = 0 } Sun Sep  9 01:46:40 2001\n", ""
+
+    def pfctl(self, args):
+        """Rules of anchors: C(redirections), by the anchor's name."""
+        if args[2] == "-F":
+            self.redirections.pop(args[1])
+        rules = self.redirections.get(args[1])
+        return (0, rules, "") if rules else (0, "", "pfctl: DIOCGETRULES: Invalid argument\n")
+
+    def rctl(self, args):
+        """What C(limits) has for a subject, as C(jail:NAME)."""
+        if args[0] != "-r":
+            return 0, self.limits.get(args[0], ""), ""
+        self.limits.pop(args[1])
+        return 0, "", ""
 
     def ps(self, args):
         return 0, "  PID JID UID COMMAND\n" + "".join(p + "\n" for p in self.processes), ""
@@ -324,6 +339,21 @@ class FakeMachine:
         self.datasets = {d: p for d, p in self.datasets.items() if not (d + "/").startswith(f"zroot/pot/jails/{name}/")}
         shutil.rmtree(self.home(name), ignore_errors=True)
         return 0, f"===>  Destroying pot {name}\n", ""
+
+    def pot_rename(self, args):
+        options = self.getopt(args)
+        old, new = options["p"][0], options["n"][0]
+        if old in self.jails:
+            return 1, f"###>  pot {old} is still running\n", ""
+        if "zroot/pot/jails/" + new in self.datasets:
+            return 1, f"###>  pot {new} exists already\n", ""
+        before, after = "zroot/pot/jails/" + old, "zroot/pot/jails/" + new
+        for dataset in [each for each in self.datasets if (each + "/").startswith(before + "/")]:
+            properties = self.datasets.pop(dataset)
+            place = properties["mountpoint"].replace(self.home(old), self.home(new))
+            self.datasets[after + dataset[len(before) :]] = {**properties, "mountpoint": place}
+        os.rename(self.home(old), self.home(new))
+        return 0, "", ""
 
     def pot_mount_in(self, args):
         options = self.getopt(args, "rw")

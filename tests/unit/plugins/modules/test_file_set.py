@@ -55,6 +55,17 @@ def test_files_and_directories_are_made_once(run, tmp_path):
     assert os.listdir(tmp_path / "a") == ["b"]
 
 
+def test_what_is_remembered_is_what_was_there(run, tmp_path):
+    path = tmp_path / "file"
+    wanted = {"path": str(path), "content": "new\n", "mode": "0644"}
+    assert run(wanted, remember=[str(path)])["remembered"] == {}
+    path.write_text("old\n")
+    assert run(wanted, remember=[str(path)], check=True)["remembered"] == {str(path): "old\n"}
+    assert run(wanted, remember=[str(path)])["remembered"] == {str(path): "old\n"}
+    assert run(wanted, remember=[str(path)])["remembered"] == {str(path): "new\n"}
+    assert "has to be a file" in run(wanted, remember=[str(tmp_path)])["msg"]
+
+
 def test_a_mode_alone_is_a_change(run, tmp_path):
     path = tmp_path / "file"
     path.write_text("x")

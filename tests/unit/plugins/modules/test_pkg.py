@@ -95,6 +95,39 @@ def test_installs_what_is_missing_and_nothing_twice(machine, capsys):
     assert set(machine.calls) == {"query"}
 
 
+def test_parts_are_installed_in_one_go_and_told_apart(machine, capsys):
+    machine.installed["demo-app"] = "2.0"
+    parts = {"proxy": ["nginx"], "login": ["nginx", "demo-app"], "demo": ["demo-app"]}
+    for check in (True, False):
+        machine.calls.clear()
+        told = run(capsys, check=check, parts=parts, _ansible_diff=True)
+        assert told["changed"] and machine.calls.count("install") == (not check)
+        assert {name: part["changed"] for name, part in told["parts"].items()} == {
+            "proxy": True,
+            "login": True,
+            "demo": False,
+        }
+        # Both that got something, each for itself.
+        assert [each["before_header"] for each in told["diff"]] == ["packages of proxy", "packages of login"]
+    assert told["parts"]["proxy"]["packages"] == {"nginx": "1.26.3,3"}
+    assert told["parts"]["login"]["diff"] == {
+        "before": "demo-app-2.0\n",
+        "after": "demo-app-2.0\nnginx-1.26.3,3\n",
+    }
+    again = run(capsys, parts=parts, _ansible_diff=True)
+    assert not again["changed"] and again["diff"] == []
+    assert again["parts"]["demo"]["diff"]["before"] == "demo-app-2.0\n"
+
+
+def test_what_is_missing_for_a_part_is_told(machine, capsys):
+    result = run(capsys, parts={"proxy": ["nginx"], "other": ["nosuchpkg"]})
+    assert result["failed"] and set(result["missing"]) == {"nginx", "nosuchpkg"}
+
+
+def test_a_part_is_a_list(machine, capsys):
+    assert "parts: each part needs a list of packages" in run(capsys, parts={"proxy": "nginx"})["msg"]
+
+
 def test_check_mode_installs_nothing(machine, capsys):
     assert run(capsys, check=True, name=["nginx"])["changed"]
     assert machine.installed == {}

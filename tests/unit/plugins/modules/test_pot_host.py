@@ -15,7 +15,7 @@ import subprocess
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import locks
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import locks, rc
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import host as host_module
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import host_setup
@@ -137,6 +137,33 @@ def test_a_fresh_machine(machine, prepare):
         again = prepare(check=check)
         assert not again["changed"] and again["diff"] == [] and again["actions"] == [] and again["initialised"]
     assert machine.ran == ["pot init -m"]
+
+
+def test_variables_of_rc_conf(machine, prepare, monkeypatch):
+    conf = {"pot_enable": "NO"}
+
+    def sysrc(argv):
+        words = argv[3:]
+        assert argv[1:3] == ["-f", "/etc/rc.conf"]
+        if words[0] == "-i":
+            return 0, "".join(f"{name}: {conf[name]}\n" for name in words[1:] if name in conf), ""
+        conf.update(word.split("=") for word in words)
+        return 0, "", ""
+
+    monkeypatch.setattr(rc, "run", sysrc)
+    wanted = {"rc_variables": {"pot_enable": "YES", "zfs_enable": "YES"}}
+    prepare()
+    foretold = prepare(check=True, **wanted)
+    assert conf == {"pot_enable": "NO"}
+    done = prepare(**wanted)
+    assert foretold["actions"] == done["actions"] == ["set pot_enable", "set zfs_enable"]
+    assert foretold["diff"] == done["diff"]
+    assert [(each["before"], each["after"]) for each in done["diff"]] == [
+        ("pot_enable: NO\n", "pot_enable: YES\nzfs_enable: YES\n")
+    ]
+    assert conf == {"pot_enable": "YES", "zfs_enable": "YES"}
+    assert not prepare(**wanted)["changed"]
+    assert "contains '$'" in prepare(rc_variables={"pot_enable": "$x"})["msg"]
 
 
 def test_what_it_tells(machine, prepare):

@@ -10,6 +10,9 @@ import os
 import pot_fake
 import pytest
 import yaml
+from ansible_collections.potluck.matrix.plugins.doc_fragments import sentences
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import facts
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 from ansible_collections.potluck.matrix.plugins.modules import pot as pot_module
 from ansible_collections.potluck.matrix.plugins.modules import pot_info
@@ -22,7 +25,7 @@ def fixture_fake(tmp_path, monkeypatch):
 
 
 def collect(fake, names=None, include_env=False):
-    return pot_info.collect(Machine(fake, fake.pot, check=True), names, include_env)
+    return facts.collect(Machine(fake, fake.pot, check=True), names, include_env)
 
 
 def test_no_pots(fake):
@@ -73,6 +76,15 @@ def test_nothing_is_changed(fake):
     assert all(c.split()[0] in ("/bin/sh", "zfs", "jls", "sysctl") for c in fake.commands)
 
 
+def test_who_cannot_read_pots_is_told_so(monkeypatch):
+    def refuse(*_arguments, **_more):
+        raise PermissionError(13, "Permission denied", "/opt/pot/jails/one/conf/pot.conf")
+
+    monkeypatch.setattr(facts, "Machine", refuse)
+    with pytest.raises(Sentence, match="Cannot read /opt/pot/jails/one/conf/pot.conf: pots can only be read as root"):
+        facts.look(None)
+
+
 def test_every_key_is_documented(fake):
     execute(fake, base="13.2")
     documented = yaml.safe_load(pot_info.RETURN)["pots"]["contains"]
@@ -89,4 +101,5 @@ def test_options_and_documentation_agree():
             if "options" in option:
                 compare(option["options"], text["suboptions"])
 
-    compare(pot_module.argument_spec(), yaml.safe_load(pot_module.DOCUMENTATION)["options"])
+    shared = yaml.safe_load(sentences.ModuleDocFragment.DOCUMENTATION)["options"]
+    compare(pot_module.argument_spec(), {**yaml.safe_load(pot_module.DOCUMENTATION)["options"], **shared})

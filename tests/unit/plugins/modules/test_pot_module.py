@@ -740,6 +740,43 @@ def test_absent(running):
     assert not execute(running, state="absent")["changed"]
 
 
+def test_absent_leaves_nothing_of_the_pot_on_the_host_and_all_of_others(running):
+    running.redirections.update({"pot-rdr/d1": "rdr pass on em0 …", "pot-rdr/d10": "rdr pass on em0 …"})
+    running.limits.update({"jail:d1": "jail:d1:memoryuse:deny=1G\n", "jail:d10": "jail:d10:memoryuse:deny=1G\n"})
+    told = execute(running, state="absent", check=True)
+    assert told["actions"] == execute(running, state="absent")["actions"] == ["pot stop d1", "pot destroy -p d1"]
+    assert running.status("d1") == ""
+    assert (list(running.redirections), list(running.limits)) == (["pot-rdr/d10"], ["jail:d10"])
+
+
+def test_absent_finds_what_is_left_of_a_pot_that_is_gone(running):
+    execute(running, state="absent")
+    running.status("d1", "stopped")
+    running.redirections["pot-rdr/d1"] = "rdr pass on em0 …"
+    running.limits["jail:d1"] = "jail:d1:memoryuse:deny=1G\n"
+    told = execute(running, state="absent", check=True)
+    done = execute(running, state="absent")
+    assert (
+        told["actions"]
+        == done["actions"]
+        == [
+            f"remove {running.tmp}/pot_status_d1",
+            "pfctl -a pot-rdr/d1 -F nat",
+            "rctl -r jail:d1",
+        ]
+    )
+    assert not execute(running, state="absent")["changed"]
+
+
+def test_absent_needs_neither_a_packet_filter_nor_limits(running):
+    def missing(_args):
+        raise Sentence("Cannot run it: No such file or directory.")
+
+    running.pfctl = running.rctl = missing
+    assert execute(running, state="absent")["actions"] == ["pot stop d1", "pot destroy -p d1"]
+    assert not execute(running, state="absent")["changed"]
+
+
 def test_absent_refuses_while_something_is_mounted_below(fake):
     execute(fake, base="13.2", state="present")
     fake.mounted.append(("/data", fake.home("d1") + "/m/mnt", "nullfs", "rw"))

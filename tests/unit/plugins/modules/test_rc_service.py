@@ -115,6 +115,30 @@ def test_check_mode_foretells_what_the_run_does(module, machine):
     assert foretold["pid"] is None
 
 
+def test_in_place_of_another_service(module, machine):
+    machine.set(
+        services={"demod": {}, "other": {"pid": 77}},
+        conf={"/etc/rc.conf": {"other_enable": "YES"}},
+    )
+    foretold = module(check=True, instead_of="other", **ALL)
+    machine.calls()
+    done = module(instead_of="other", **ALL)
+    assert foretold["actions"] == done["actions"] and foretold["diff"] == done["diff"]
+    assert done["actions"][:2] == ["set other_enable", "stop other"] and done["actions"][-1] == "start demod"
+    assert done["diff"]["before"]["other"] == {"other_enable": "YES", "state": "started"}
+    assert done["diff"]["after"]["other"] == {"other_enable": "NO", "state": "stopped"}
+    calls = machine.calls()
+    assert calls.index("service other onestop") < calls.index("service demod onestart")
+    assert machine.state["services"]["other"]["pid"] is None and machine.conf["other_enable"] == "NO"
+    again = module(instead_of="other", **ALL)
+    assert not again["changed"] and again["actions"] == []
+
+
+def test_the_other_service_that_cannot_be_stopped_keeps_this_one_from_running(module, machine):
+    assert module(instead_of="nothing", **ALL)["msg"] == "there is no service nothing"
+    assert machine.state["services"]["demod"].get("pid") is None
+
+
 # Variables
 
 

@@ -281,7 +281,8 @@ def test_a_trial_sees_the_wanted_files_with_their_own_names(tmp_path, monkeypatc
     entries = [
         {
             "path": str(config / "homeserver.yaml"),
-            "content": f"log_config: {log}",
+            # The second path only begins like that of a file of the trial.
+            "content": f"log_config: {log} {log}.d",
             "secret": None,
             "state": "present",
         },
@@ -293,7 +294,7 @@ def test_a_trial_sees_the_wanted_files_with_their_own_names(tmp_path, monkeypatc
     with pytest.raises(Sentence) as refusal:
         trial.run(False)
     assert refusal.value.part == "logging"
-    assert str(refusal.value) == f"custom.yaml homeserver.yaml  log_config: {log} the new log"
+    assert str(refusal.value) == f"custom.yaml homeserver.yaml  log_config: {log} {log}.d the new log"
     assert sorted(os.listdir(tmp_path / "etc")) == ["homeserver.d"] and sorted(os.listdir(config)) == [
         "custom.yaml",
         "email.yaml",

@@ -15,6 +15,7 @@ import stat
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.modules import synapse_data
 
 KEY = "ed25519 a_%s Hg1CxkDXzXTjyHrCWp0Lf7zFGsxcGrLdt2qBmK5hJ3Y\n"
@@ -92,6 +93,18 @@ def test_everything_is_made_once(place):
     shown = json.dumps([made, predicted, again])
     assert not [text for text in (*secrets.values(), place.key.read_text()) if text.strip() in shown]
     assert place.key.read_text().split()[2] not in place.identity.read_text()
+
+
+def test_the_files_of_a_directory_are_named(place):
+    directory = place.top / "files"
+    assert place.run(files=str(directory))["files"] == []
+    (directory / "a/b").mkdir(parents=True)
+    for name in ("one", "a/b/two"):
+        (directory / name).write_text("x")
+    (directory / "a/link").symlink_to(place.identity)
+    (directory / "above").symlink_to(place.data)
+    assert place.run(files=str(directory))["files"] == [str(directory / name) for name in ("a/b/two", "one")]
+    assert place.run()["files"] == []
 
 
 def test_what_is_there_is_never_replaced(place):
@@ -267,4 +280,31 @@ def test_which_database_has_the_data_is_remembered(place):
     assert refused["failed"] and refused["part"] == "database" and "no way back to sqlite" in refused["msg"]
     # Somebody else looks after it.
     assert not place.run(engine="", database="").get("failed")
+    refused = place.run(engine="elsewhere")
+    assert refused["part"] == "database" and "pg_dump and pg_restore" in refused["msg"]
     assert place.look() == before
+    mark.unlink()
+    assert place.run(engine="elsewhere", database="")["made"] == [str(mark)]
+    assert mark.read_text() == "elsewhere\n"
+    assert place.run(engine="postgresql", database="")["part"] == "database"
+
+
+@pytest.mark.parametrize(
+    "mounted, mountpoint, reason",
+    [
+        ("/", "data", "nothing is mounted there"),
+        ("data", "nowhere", "nothing is mounted there"),
+        ("etc", "etc", "they lie elsewhere"),
+    ],
+)
+def test_nothing_is_made_where_nothing_is_mounted(place, monkeypatch, mounted, mountpoint, reason):
+    (place.top / "data").mkdir()
+    shown = f"Filesystem\nzroot/data 1 1 1 1% {place.top / mounted}\n"
+    monkeypatch.setattr(Runner, "run", lambda self, argv, *more, **others: (0, shown, ""))
+    before = place.look()
+    result = place.run(mountpoint=str(place.top / mountpoint))
+    assert (result["failed"], result["part"]) == (True, "mountpoint") and result["msg"].endswith(
+        "to keep the data here"
+    )
+    assert f"{place.data} and {place.top}/data/media must lie on a file system mounted at " in result["msg"]
+    assert reason in result["msg"] and place.look() == before

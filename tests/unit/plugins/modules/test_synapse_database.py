@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import pathlib
 import pwd
+import re
 import shutil
 import sqlite3
 
@@ -177,6 +180,62 @@ def test_the_whole_way(world):
         assert done["phase"] == state
     assert not world.path.exists() and not (world.top / "homeserver.db.before-postgresql").exists()
     assert world.rows == ["one"]
+
+
+@pytest.mark.parametrize("host, kind", [("/tmp", "postgresql"), ("db.example.com", "elsewhere")])
+def test_the_mark_tells_where_postgresql_is(world, host, kind):
+    more = {"postgresql": {"dbname": "synapse", "host": host}, "mark": str(world.top / "database")}
+    world.run("precopied", **more)
+    assert not (world.top / "database").exists()
+    world.run("ported", **more)
+    assert (world.top / "database").read_text() == f"{kind}\n"
+
+
+def names(world, *states):
+    """The snapshots that several states name."""
+    return [world.run(state)["snapshot"] for state in states]
+
+
+def test_one_snapshot_is_named_for_a_move(world):
+    before = world.look_around()
+    assert world.run("begun", check=True)["changed"] and world.look_around() == before
+    first = world.run("begun")
+    assert first["changed"] and re.fullmatch("move-[0-9]{8}T[0-9]{6}Z", first["snapshot"])
+    for kill in ("after precopying", "copy_running", "before precopied"):
+        world.kill = kill
+        assert world.run("precopied") is None
+    world.kill = ""
+    again = world.run("begun")
+    assert not again["changed"] and again["snapshot"] == first["snapshot"]
+    found = names(world, "precopied", "begun", "ported", "begun")
+    assert set(found) == {first["snapshot"]}
+    assert not world.run("begun")["changed"]
+
+
+def test_another_move_has_another_snapshot(world):
+    def aged(**changes):
+        place = marker.Marker(str(world.top / "move"))
+        place.save(dataclasses.replace(place.load(), **changes))
+
+    world.run("begun")
+    aged(snapshot="move-20200101T000000Z")
+    (second,) = names(world, "begun")
+    assert second != "move-20200101T000000Z"
+    names(world, "precopied", "ported")
+    # What Synapse writes from now on is in no snapshot.
+    assert names(world, "abandoned") == [""] and world.run("begun")["changed"]
+
+
+def test_what_is_full_after_a_way_back_is_not_thrown_away(world):
+    world.run("begun")
+    before = world.look_around()
+    names(world, "precopied", "ported")
+    for path, content in before.items():
+        pathlib.Path(path).write_bytes(content)
+    for state in ("begun", "precopied", "ported"):
+        assert "dropdb -h /tmp -U postgres synapse" in refused(world, state, "foreign")
+    world.rows, world.id = None, ""
+    assert world.run("ported")["phase"] == "ported"
 
 
 def test_the_result_tells_what_was_done(world):

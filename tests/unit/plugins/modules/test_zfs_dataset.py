@@ -517,3 +517,6 @@ def test_there_is_no_way_back_from_postgresql(machine, ensure):
     result = ensure(**HOME, database="sqlite")
     assert result["failed"] and result["option"] == "database" and "no way back to sqlite" in result["msg"]
     assert machine.written == written
+    result = ensure(**HOME, database="elsewhere")
+    assert result["failed"] and result["option"] == "database" and "pg_dump and pg_restore" in result["msg"]
+    assert machine.written == written

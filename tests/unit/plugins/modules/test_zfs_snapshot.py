@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.potluck.matrix.plugins.modules import zfs_snapshot
+from ansible_collections.potluck.matrix.plugins.modules import zfs_snapshot, zfs_snapshot_info
 from fake_zfs import FakeZfs
 
 BOTH = ["zroot/data", "zroot/pot/jails/web"]
 THREE = ["zroot/data@a", "zroot/pot/jails/web@a", "zroot/pot/jails/web/m@a"]
+BACK = [
+    "set potluck.matrix:going-back=a zroot/data zroot/pot/jails/web",
+    *[f"rollback {name}" for name in THREE],
+    "inherit potluck.matrix:going-back zroot/data zroot/pot/jails/web",
+]
 
 
 @pytest.fixture(name="zfs")
@@ -55,6 +60,7 @@ def test_one_command_takes_all_of_one_moment(zfs, snapshot):
         "snapshot": "zroot/data@a",
         "created": 1795901004,
         "used": 1024,
+        "properties": {},
     }
 
 
@@ -176,7 +182,7 @@ def test_all_go_back(zfs, snapshot):
     foretold = snapshot("rolled_back", check=True)
     assert foretold["changed"] and set(zfs.files.values()) == {"second"}
     result = snapshot("rolled_back")
-    assert zfs.written == [f"rollback {name}" for name in THREE] and set(zfs.files.values()) == {"first"}
+    assert zfs.written == BACK and set(zfs.files.values()) == {"first"}
     assert (result["actions"], result["diff"]) == (foretold["actions"], foretold["diff"])
     assert result["diff"]["before"] == {name.partition("@")[0]: "as it is now" for name in THREE}
     assert result["diff"]["after"]["zroot/data"] == "as it was in zroot/data@a"
@@ -206,7 +212,7 @@ def test_newer_snapshots_go_before_the_first_file_changes(zfs, snapshot):
     assert zfs.written == [
         "destroy zroot/data@b",
         "destroy zroot/pot/jails/web@b",
-        *[f"rollback {name}" for name in THREE],
+        *BACK,
     ]
     assert zfs.files["zroot/data"] == "first" and list(zfs.moments) == THREE
     assert result["diff"]["after"]["zroot/data@b"] == "absent"
@@ -218,7 +224,8 @@ def test_a_newer_snapshot_that_is_held_leaves_all_files_as_they_are(zfs, snapsho
     zfs.held.add("zroot/pot/jails/web/m@b")
     zfs.files = dict.fromkeys(zfs.files, "second")
     result = snapshot("rolled_back", force_newer=True)
-    assert result["failed"] and "it's being held" in result["msg"] and set(zfs.files.values()) == {"second"}
+    assert result["failed"] and not result["halfway"] and "it's being held" in result["msg"]
+    assert set(zfs.files.values()) == {"second"}
 
 
 def test_a_missing_snapshot_is_named_with_those_there_are(zfs, snapshot):
@@ -239,7 +246,69 @@ def test_what_came_later_stays_with_a_warning(zfs, snapshot):
     zfs.create("zroot/data/new")
     result = snapshot("rolled_back")
     assert result["changed"] and zfs.warnings == ["zroot/data/new came after the snapshot a and stays as it is"]
-    assert len(zfs.written) == 3
+    assert zfs.written == BACK
+
+
+def test_one_that_is_cut_off_is_known_and_gone_on_with(zfs, snapshot, monkeypatch):
+    zfs.take(*THREE)
+    zfs.files = dict.fromkeys(zfs.files, "second")
+    rollback = zfs.zfs_rollback
+    last = "cannot rollback to 'zroot/pot/jails/web@a': dataset is busy"
+    monkeypatch.setattr(
+        zfs, "zfs_rollback", lambda given: (1, "", last) if given == ["zroot/pot/jails/web@a"] else rollback(given)
+    )
+    result = snapshot("rolled_back")
+    assert result["failed"] and result["changed"] and result["halfway"] and last in result["msg"]
+    assert zfs.files["zroot/data"] == "first" and zfs.files["zroot/pot/jails/web/m"] == "second"
+    assert zfs.call(zfs_snapshot_info, datasets=BOTH)["going_back"] == "a"
+    monkeypatch.setattr(zfs, "zfs_rollback", rollback)
+    assert snapshot("rolled_back")["changed"] and set(zfs.files.values()) == {"first"}
+    assert zfs.call(zfs_snapshot_info, datasets=BOTH)["going_back"] == ""
+
+
+# -- properties and room
+
+
+def test_properties_come_with_the_snapshots_and_change(zfs, snapshot):
+    first = snapshot(properties={"x:state": "begun", "x:why": "test"})
+    assert zfs.written == ["snapshot -r -o x:state=begun -o x:why=test zroot/data@a zroot/pot/jails/web@a"]
+    assert [each["properties"] for each in first["snapshots"]] == [{"x:state": "begun", "x:why": "test"}] * 3
+    assert not snapshot(properties={"x:state": "begun"})["changed"]
+    foretold = snapshot(properties={"x:state": "done"}, check=True)
+    done = snapshot(properties={"x:state": "done"})
+    assert zfs.written[1:] == ["set x:state=done " + " ".join(THREE)]
+    assert done["changed"] and (done["actions"], done["diff"]) == (foretold["actions"], foretold["diff"])
+    assert done["diff"]["after"] == {f"x:state of {name}": "done" for name in THREE}
+    found = zfs.call(zfs_snapshot_info, datasets=BOTH, properties=["x:why", "x:state", "x:none"])["snapshots"]
+    assert [each["properties"] for each in found] == [{"x:state": "done", "x:why": "test"}] * 3
+
+
+def test_properties_in_vain_are_not_believed(zfs, snapshot):
+    snapshot(properties={"x:state": "begun"})
+    zfs.ignores.add("set")
+    result = snapshot(properties={"x:state": "done"})
+    assert result["failed"] and result["msg"] == (
+        "zfs reported success, and yet zroot/data@a, zroot/pot/jails/web@a, zroot/pot/jails/web/m@a did not take its "
+        "properties"
+    )
+
+
+def test_no_native_property(zfs, snapshot):
+    sentence = "quota is none that a snapshot can be given; name one with a colon, as in example.com:why"
+    refused(zfs, snapshot, "properties", sentence, properties={"quota": "1G"})
+
+
+def test_a_pool_without_the_room(zfs, snapshot):
+    room = ["zroot/pot/jails/web"]
+    zfs.available = 2 * 24576
+    assert snapshot(room_for=room, check=True)["changed"]
+    zfs.available -= 1
+    sentence = (
+        "48K are free for zroot/pot/jails/web, and 48K are needed to write what is in it anew while a snapshot keeps "
+        "what there was; make room in the pool, for example by destroying old snapshots, or raise its quota"
+    )
+    refused(zfs, snapshot, "room_for", sentence, room_for=room)
+    assert snapshot()["changed"]
 
 
 # -- what is asked for

@@ -23,6 +23,7 @@ def test_those_of_a_prefix_oldest_first(monkeypatch, capsys):
             "snapshot": "zroot/pot/jails/web/m@upgrade-2",
             "created": 1795901004,
             "used": 1024,
+            "properties": {},
         },
         {
             "name": "upgrade-1",
@@ -30,6 +31,7 @@ def test_those_of_a_prefix_oldest_first(monkeypatch, capsys):
             "snapshot": "zroot/data@upgrade-1",
             "created": 1795901005,
             "used": 1024,
+            "properties": {},
         },
     ]
     everything = zfs.call(zfs_snapshot_info, datasets=["zroot/data", "zroot/pot/jails/web"])["snapshots"]

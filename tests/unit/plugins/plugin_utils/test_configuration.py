@@ -93,7 +93,8 @@ def test_every_option_is_needed(name):
         ),
         ("homeserver", "registration_enable", None, "synapse_registration_enable is nothing where true or false"),
         ("homeserver", "metrics_port", 70000, "synapse_metrics_port is not between 1 and 65535; write a port"),
-        ("email", "smtp_port", 26, 'The mail port "26" is none of 25, 465 and 587'),
+        ("email", "smtp_tls", "hidden", "synapse_smtp_tls is none of none, starttls, starttls_required, implicit"),
+        ("email", "smtp_from", "a <b", "synapse_smtp_from The mail address"),
         ("ldap_module", "validate_certs", "hidden", "ldap_auth_validate_certs is neither true nor false"),
         ("consul", "dns", "hidden", "consul_agent_dns is neither true nor false"),
     ],
@@ -103,6 +104,11 @@ def test_what_is_refused_is_named(name, option, value, sentence):
     with pytest.raises(ValueError) as refusal:
         computed(name, {**options, option: value}, **more)
     assert str(refusal.value).startswith(sentence) and "hidden" not in str(refusal.value)
+
+
+def test_without_a_mail_server_nothing_is_said_of_mail():
+    options, _more = first("email")
+    assert computed("email", {**options, "smtp_host": "", "smtp_from": "", "smtp_tls": ""}) == {"email": {}}
 
 
 def test_a_verification_or_a_version_that_nobody_knows():
@@ -157,5 +163,22 @@ def test_templates_come_out_as_plain_text():
 def test_a_filter_says_what_is_wrong_in_one_sentence():
     with pytest.raises(AnsibleFilterError, match="^The options of role ldap_auth have to be a dictionary.$"):
         configured(ldap.module_config, "ldap_auth_", "text", **LDAP)
-    with pytest.raises(AnsibleFilterError, match="^synapse_smtp_port is missing in the options"):
+    with pytest.raises(AnsibleFilterError, match="^synapse_smtp_host is missing in the options"):
         configured(synapse.email, "synapse_", {})
+
+
+def deployed(name, **changes):
+    """What the first of the deployed servers would have with other options."""
+    return computed(name, {**copy.deepcopy(cases(name)[0]["options"]), **changes})
+
+
+def test_what_synapse_reads_in_another_form():
+    assert deployed("homeserver", max_upload_size="2G")["max_upload_size"] == "2048M"
+    assert (
+        deployed("homeserver", admin_contact="jürgen@example.com")["admin_contact"] == "mailto:j%C3%BCrgen@example.com"
+    )
+
+
+def test_a_folded_filter_is_the_same_configuration():
+    folded = deployed("ldap_module", mode="search", filter="(&\n  (a=b)\n  (c=d e)\n)\n")
+    assert folded == deployed("ldap_module", mode="search", filter="(&(a=b)(c=d e))")

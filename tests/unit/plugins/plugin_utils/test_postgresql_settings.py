@@ -54,6 +54,8 @@ def test_nobody_is_listened_to_over_the_network_and_nothing_can_be_torn():
     assert found["listen_addresses"] == "" and found["unix_socket_directories"] == "/var/run/postgresql"
     assert (found["full_page_writes"], found["wal_init_zero"], found["wal_recycle"]) == ("off", "off", "off")
     assert (found["log_directory"], found["log_filename"]) == ("/var/log/postgresql", "postgresql.log")
+    # Words of its log are looked for.
+    assert found["lc_messages"] == "C"
     assert "fsync" not in found and "synchronous_commit" not in found
 
 

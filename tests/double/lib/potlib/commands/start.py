@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import subprocess
 import sys
 import time
 
@@ -203,6 +204,10 @@ def supervise(pot: str, jail: dict, command: list[str], interface: str) -> int:
         # the double has no CPU sets; this is how the recorded 13.2 said that its had failed, on 15.0 there was nothing
         # to say
         complain(OSError("cpuset: setaffinity: Resource deadlock avoided"))
+
+    if var(pot, "pot.rss.memory"):
+        # It stays when the jail is gone.
+        subprocess.run(["/usr/bin/rctl", "-a", f"jail:{pot}:memoryuse:deny={var(pot, 'pot.rss.memory')}"], check=False)
 
     def problem(failure: OSError) -> None:
         os.write(2, f"jexec: execvp: {command[0]}: {failure.strerror}\n".encode())

@@ -164,6 +164,15 @@ def test_a_program_that_says_nothing_is_no_answer(tmp_path):
         porter.knowledge(str(program), pwd.getpwuid(os.getuid()))
 
 
+def test_a_synapse_that_does_not_come_to_its_end_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(porter, "LIMIT", 0.2)
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(Sentence, match=r"\ASynapse's program did not end within 0.2 seconds\Z"):
+        porter.knowledge(str(program), pwd.getpwuid(os.getuid()))
+
+
 # --- SQLite ---
 
 

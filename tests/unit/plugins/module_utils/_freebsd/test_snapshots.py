@@ -16,12 +16,15 @@ DATASET = st.lists(COMPONENT, min_size=2, max_size=4).map("/".join)
 NUMBER = st.integers(0, 2**63)
 
 
-@given(DATASET, COMPONENT, st.sampled_from("@#"), NUMBER, NUMBER, NUMBER)
-def test_a_listing_is_read_back(dataset, tag, mark, used, created, transaction):
+@given(DATASET, COMPONENT, st.sampled_from("@#"), NUMBER, NUMBER, NUMBER, COMPONENT | st.just("-"))
+def test_a_listing_is_read_back(dataset, tag, mark, used, created, transaction, word):
     size = used if mark == "@" else "-"
-    text = f"{dataset}\t24576\t1\t7\n{dataset}{mark}{tag}\t{size}\t{created}\t{transaction}\n"
-    listing = snapshots.parse_listing(text)
-    assert listing.datasets == {dataset: 7}
+    text = f"{dataset}\t24576\t1\t7\t-\t{word}\t{word}\t-\n"
+    text += f"{dataset}{mark}{tag}\t{size}\t{created}\t{transaction}\t{size}\t{word}\t{word}\t-\n"
+    listing = snapshots.parse_listing(text, ["x:one", "x:two"])
+    assert listing.datasets == {dataset: 7} and listing.going_back == word.replace("-", "", word == "-")
+    assert listing.moments[0].properties == ({} if word == "-" else {"x:one": word})
+    assert listing.moments[0].holds == (used if mark == "@" else 0)
     (found,) = listing.moments
     assert (found.dataset, found.tag, found.created, found.transaction) == (dataset, tag, created, transaction)
     assert found.used == (used if mark == "@" else 0)

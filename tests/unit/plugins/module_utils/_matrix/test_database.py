@@ -18,12 +18,38 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import data
         ("postgresql", "postgresql", False),
         ("postgresql", "", False),
         ("postgresql", "sqlite", True),
+        ("sqlite", "elsewhere", False),
+        ("elsewhere", "elsewhere", False),
+        ("elsewhere", "", False),
+        ("elsewhere", "sqlite", True),
+        ("elsewhere", "postgresql", True),
+        ("postgresql", "elsewhere", True),
     ],
 )
 def test_only_the_way_back_is_refused(mark, wanted, refused):
     assert bool(database.no_way_back(mark, wanted)) == refused
     if refused:
-        assert "matrix_database: postgresql" in database.no_way_back(mark, wanted)
+        kept = "postgresql" if mark == "postgresql" else "the dictionary that names it"
+        said = database.no_way_back(mark, wanted)
+        assert f"matrix_database: {kept}" in said and "would start empty" in said
+        assert ("pg_dump and pg_restore" in said) == (wanted != "sqlite")
+
+
+def test_a_database_elsewhere_has_all_keys():
+    given = {"host": "DB.example.com", "password": "p:w", "sslrootcert": "/ca.pem"}
+    assert database.kind(given) == {
+        "host": "db.example.com",
+        "port": 5432,
+        "name": "synapse",
+        "user": "synapse",
+        "password": "p:w",
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca.pem",
+        "dump": True,
+    }
+    assert given.keys() == {"host", "password", "sslrootcert"}
+    given.update(port="6432", name="m", user="u", sslmode="disable", sslrootcert="", dump=False)
+    assert database.kind(given) == {**given, "host": "db.example.com", "port": 6432}
 
 
 def test_versions_are_texts_of_two_digits():

@@ -163,7 +163,11 @@ def test_strip_marker(stdout, stderr, result):
         ("doas", "doas: Authorization required", ["without a password"]),
         ("sudo", "sudo: a password is required", ['sudo on host "h" does not let', "without a password"]),
         ("sudo", "joe is not in the sudoers file.", ["without a password"]),
-        ("none", "jexec: jail_attach(5): Operation not permitted", ["may not enter pots", "doas or sudo"]),
+        (
+            "none",
+            "jexec: jail_attach(5): Operation not permitted",
+            ["may not enter pots", "ansible_become_method", "doas or sudo"],
+        ),
         ("none", "jexec: execvp: /bin/sh: No such file or directory", ["no /bin/sh"]),
         ("none", "/usr/sbin/jexec: Command not found.", ["no /usr/sbin/jexec", "FreeBSD"]),
         ("none", "sh: /usr/sbin/jexec: not found", ["no /usr/sbin/jexec"]),
@@ -178,6 +182,22 @@ def test_strip_marker(stdout, stderr, result):
 )
 def test_explain_failure(privilege, text, words):
     sentence = m.explain_failure(text, "chat", "h", privilege)
+    assert all(word in sentence for word in words), sentence
+
+
+@pytest.mark.parametrize(
+    "become, text, words",
+    [
+        ("doas", "sh: doas: not found", ["no doas", "ansible_become_method"]),
+        ("doas", "doas: Authorization required", ['doas on host "h" does not let', "become root"]),
+        ("sudo", "Missing sudo password", ['sudo on host "h" does not let', "become root", "Missing sudo password"]),
+        ("sudo", "joe is not in the sudoers file.", ["become root"]),
+        ("c++", "c++: not found", ["no c++"]),
+        ("sudo", "jexec: execvp: /bin/sh: No such file or directory", ["no /bin/sh"]),
+    ],
+)
+def test_failure_to_become_root(become, text, words):
+    sentence = m.explain_failure(text, "chat", "h", become=become)
     assert all(word in sentence for word in words), sentence
 
 

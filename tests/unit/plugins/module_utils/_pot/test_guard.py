@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import snapshots
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import guard, guarding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -262,6 +263,21 @@ def test_data_that_are_not_mounted(place):
         (place.conf / guard.RECORD).write_text(text)
         with pytest.raises(guard.Refused, match="is damaged"):
             place.pot(mounted).sources()
+
+
+def test_data_that_are_on_their_way_back(place):
+    place.pot().whole(lambda datasets: pytest.fail("asked of nothing"))
+    both = {"/a": ["zroot/data", "/a"], "/a/b": ["zroot/data/below", "/a/b"], "/c": ["zroot/data", "/a"]}
+    place.write(record={"sources": both})
+    asked = []
+    place.pot().whole(lambda datasets: asked.append(datasets) or [])
+    assert asked == [["zroot/data", "zroot/data/below"]]
+    with pytest.raises(guard.Refused, match="on its way back to the snapshot upgrade-1, and only some of it is there"):
+        place.pot().whole(lambda datasets: ["upgrade-1", "upgrade-1"])
+
+
+def test_the_property_of_a_way_back_is_the_modules_one():
+    assert guard.GOING_BACK == snapshots.GOING_BACK
 
 
 def test_a_source_that_a_jail_has_turned_into_a_link(place):

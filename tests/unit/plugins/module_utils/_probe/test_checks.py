@@ -22,6 +22,7 @@ from aiosmtpd.smtp import AuthResult
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import facts
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import checks as probe
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import host as checks_host
 from ansible_collections.potluck.matrix.plugins.modules import probe_info
@@ -106,6 +107,17 @@ def unix_socket(tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield path
     server.shutdown()
+
+
+def test_one_or_every_target_accepts_connections(unix_socket, https):
+    good, bad = f"127.0.0.1:{https}", "127.0.0.1:1"
+    result = run("tcp", target=f"{bad} {good}")
+    assert result["ok"] and result["message"] == f"{good} accepts connections"
+    result = run("tcp", target=f"{good} unix:{unix_socket}", every=True)
+    assert result["ok"] and result["message"] == f"{good}, unix:{unix_socket} accept connections"
+    for target, words in ((f"{good} {bad}", f"{bad}: "), (f"unix:{unix_socket}.none {good}", "No such file")):
+        result = run("tcp", target=target, every=True)
+        assert not result["ok"] and words in result["message"] and good not in result["message"]
 
 
 def test_http_through_a_unix_socket(unix_socket):
@@ -205,11 +217,17 @@ def test_smtp(authority):
     plain.start()
     try:
         options = {"target": "127.0.0.1:%d" % controller.port, "ca_file": str(authority / "ca.pem"), "user": "matrix"}
-        assert run("smtp", tls="starttls", password="right", **options)["ok"]
-        assert "refuses the mail session" in run("smtp", tls="starttls", password="wrong", **options)["message"]
+        assert run("smtp", tls="starttls_required", password="right", **options)["ok"]
+        wrong = run("smtp", tls="starttls_required", password="wrong", **options)
+        assert "refuses the mail session" in wrong["message"]
         assert "certificate" in run("smtp", tls="starttls", target=options["target"])["message"]
-        assert "does not offer STARTTLS" in run("smtp", tls="starttls", target="127.0.0.1:%d" % plain.port)["message"]
-        assert run("smtp", target="127.0.0.1:%d" % plain.port)["ok"]
+        without = {"target": "127.0.0.1:%d" % plain.port}
+        assert "does not offer STARTTLS" in run("smtp", tls="starttls_required", **without)["message"]
+        assert run("smtp", **without)["ok"] and run("smtp", tls="none", **without)["ok"]
+        # Asked for no TLS, it looks at no certificate, and the server has no login without TLS.
+        assert run("smtp", tls="none", target=options["target"])["ok"]
+        assert "does not offer a login" in run("smtp", tls="none", password="right", **options)["message"]
+        assert "TLS with" in run("smtp", tls="implicit", **without)["message"]
     finally:
         controller.stop()
         plain.stop()
@@ -295,6 +313,23 @@ def test_a_password_is_told_nowhere_and_blots_nothing_out(capsys, password):
     ] == "(hidden)" and "a-long-password" not in json.dumps(result)
 
 
+def test_pots_are_told_beside_the_checks(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(facts, "look", lambda names: [{"name": name, "state": "started"} for name in names])
+    checks = [{"name": "A file", "kind": "file", "target": str(tmp_path / "nothing")}]
+    with patch_module_args({"checks": checks, "pots": ["one"]}), pytest.raises(SystemExit):
+        probe_info.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["pots"] == [{"name": "one", "state": "started"}] and result["broken"] == ["A file"]
+
+    def fail(names):
+        raise Sentence("Cannot read")
+
+    monkeypatch.setattr(facts, "look", fail)
+    with patch_module_args({"checks": checks, "pots": ["one"]}), pytest.raises(SystemExit):
+        probe_info.main()
+    assert json.loads(capsys.readouterr().out)["msg"] == "Cannot read"
+
+
 def test_service_believes_onestatus_only():
     def service(argv):
         assert argv == ["/usr/sbin/service", "synapse", "onestatus"]
@@ -332,3 +367,6 @@ def test_advice_names_check_reason_and_variable():
     result = run("tcp", target="127.0.0.1:1")
     assert probe.advice(result).startswith("a check: no, 127.0.0.1:1")
     assert probe.advice(result).endswith("(look at matrix_x)")
+    result = run("tcp", target="127.0.0.1:1", tag="tls")
+    assert probe.advice(result).endswith("(look at matrix_x, then run site with --tags tls)")
+    assert probe.advice({**result, "variable": ""}).endswith("(run site with --tags tls)")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse import start
 from hypothesis import given, strategies
@@ -111,3 +113,67 @@ def test_a_log_that_is_a_link_is_not_read(tmp_path):
     log = start.Log(str(tmp_path / "homeserver.log"))
     (tmp_path / "homeserver.log").symlink_to(tmp_path / "shadow")
     assert log.since() == ""
+
+
+class Processes:
+    """Those of Synapse: one that the file with the process id tells of, or none, and those that pgrep(1) finds.
+
+    answers: after how many questions it does; ends_by: the signal that ends a process.
+    """
+
+    def __init__(self, monkeypatch, pids, told_of=None, answers=0, ends_by=signal.SIGTERM):
+        self.pids, self.told_of, self.ends_by, self.sent, self.now = set(pids), told_of, ends_by, [], 0.0
+        self.homeserver = start.Homeserver("/socket", "/no/log", 60)
+        asked = iter(range(1000))
+        monkeypatch.setattr(self.homeserver, "answers", lambda: next(asked) >= answers)
+        monkeypatch.setattr(start.rc, "run", self.run)
+        monkeypatch.setattr(start.os, "kill", self.kill)
+        monkeypatch.setattr(start.time, "sleep", self.sleep)
+        monkeypatch.setattr(start.time, "monotonic", lambda: self.now)
+
+    def run(self, argv):
+        if argv[0] == "/bin/pgrep":
+            return (0 if self.pids else 1), "".join(f"{pid}\n" for pid in sorted(self.pids)), ""
+        assert argv[1:] == ["synapse", "onestatus"]
+        if self.told_of:
+            return 0, f"synapse is running as pid {self.told_of}.\n", ""
+        return 1, "synapse is not running.\n", ""
+
+    def kill(self, pid, number):
+        self.sent.append((pid, number))
+        if number in (self.ends_by, signal.SIGKILL):
+            self.pids.discard(pid)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_one_that_only_starts_is_waited_for(monkeypatch):
+    processes = Processes(monkeypatch, [7], answers=20)
+    processes.homeserver.await_answer(start.Log("/no/log"))
+    assert processes.now == 20 * start.POLL_INTERVAL
+
+
+def test_one_that_has_ended_is_not_waited_for(monkeypatch):
+    processes = Processes(monkeypatch, [], answers=20)
+    with pytest.raises(start.Sentence, match="ended at its start"):
+        processes.homeserver.await_answer(start.Log("/no/log"))
+    assert processes.now < start.MISSED * start.POLL_INTERVAL
+
+
+@pytest.mark.parametrize("ends_by, last", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGKILL, signal.SIGKILL)])
+def test_one_that_no_file_tells_of_is_ended(monkeypatch, ends_by, last):
+    processes = Processes(monkeypatch, [7], ends_by=ends_by)
+    processes.homeserver.stop()
+    assert processes.pids == set() and processes.sent[0] == (7, signal.SIGTERM) and processes.sent[-1] == (7, last)
+
+
+def test_one_that_does_not_end_is_told(monkeypatch):
+    processes = Processes(monkeypatch, [7])
+    monkeypatch.setattr(start.os, "kill", lambda *dummy: None)
+    with pytest.raises(start.Sentence, match="process 7"):
+        processes.homeserver.stop()
+
+
+def test_beside_one_that_is_told_of_there_are_no_strays(monkeypatch):
+    assert Processes(monkeypatch, [7, 8], told_of=7).homeserver.strays() == []

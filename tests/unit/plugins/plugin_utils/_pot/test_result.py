@@ -243,6 +243,19 @@ def test_output_without_a_result_says_so(octets):
     assert data["module_stdout"] == octets.decode() and data["module_stderr"] == "Traceback\n\\x1b[2J"
 
 
+@pytest.mark.parametrize("rc, signal", [(129, "SIGHUP"), (137, "SIGKILL"), (143, "SIGTERM")])
+def test_a_module_that_was_ended_says_by_what(rc, signal):
+    message = as_ansible_reads(m.clean_result(b"", b"Terminated\n", rc)[0])["msg"]
+    assert f"It was ended by {signal}, as all in a pot is that is stopped" in message
+    assert m.ended_by(rc) == signal
+
+
+@pytest.mark.parametrize("rc", [0, 1, 9, 15, 128, 130, 255])
+def test_other_exit_codes_name_no_signal(rc):
+    assert m.ended_by(rc) is None
+    assert "ended by" not in as_ansible_reads(m.clean_result(b"", b"", rc)[0])["msg"]
+
+
 @pytest.mark.parametrize(
     "result, word",
     [
