@@ -195,6 +195,7 @@ def test_a_server_moves_to_the_other_machine(three):
     assert three.other.inside("jls", "name").stdout.split() == []
 
 
+@pytest.mark.thorough
 def test_one_of_several_that_fails_in_an_upgrade_leaves_all_of_them_running(three):
     three.special = {"one": {"matrix_certificate_warning_days": 9999, "matrix_upgrade_rollback": False}}
     outcome = three.play("-e", "matrix_serial=3", playbook="upgrade", matrix_pkg_repository_url=LATEST)
