@@ -121,13 +121,21 @@ def three(tmp_path_factory):
 
 
 def test_a_login_user_without_rights_is_told_at_once(three):
-    three.special = {"one": {"ansible_become": False}, "two": {"ansible_become_exe": "doaz"}}
-    outcome = three.play("--limit", "one,two")
+    three.special = {
+        "one": {"ansible_become": False},
+        "two": {"ansible_become_exe": "doaz"},
+        "three": {"ansible_become_password": None},
+    }
+    outcome = three.play()
     three.special = {}
     assert "Prepare the dataset" not in outcome.output
     for name, said in (
         ("one", "ansible_user: the login user of 10.199.0.81 is not root. Log in as root, or set ansible_become: true"),
         ("two", "ansible_become_method: the login user of 10.199.0.81 does not become root: "),
+        (
+            "three",
+            "ansible_become_method: the login user of 10.199.0.82 does not become root: Missing sudo password.",
+        ),
     ):
         assert outcome.recap[name]["failed"] == 1 and outcome.recap[name]["ok"] < 5 and said in outcome.words, outcome
 
