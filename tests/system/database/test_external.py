@@ -172,6 +172,7 @@ def test_the_data_are_moved_there(external, conversation):
     assert wanted["matrix_database"]["password"] not in running
 
 
+@pytest.mark.thorough
 def test_it_is_dumped_and_brought_back(external, conversation):
     """By the module, and as the guide says."""
     assert external.by_itself("dump.yml", wanted="present").changed == 1
@@ -243,6 +244,7 @@ def test_an_upgrade_that_fails_leaves_it_as_it_is(external, conversation):
     conversation.all_there()
 
 
+@pytest.mark.thorough
 def test_an_upgrade_dumps_it_into_the_snapshot(external, conversation):
     conversation.say("before the upgrade")
     before = snapshots(external)
@@ -274,6 +276,7 @@ def test_an_upgrade_dumps_it_into_the_snapshot(external, conversation):
     assert external.query(f"{body}'{said['after the upgrade']}'") == "after the upgrade"
 
 
+@pytest.mark.thorough
 def test_what_the_former_synapse_cannot_use_goes_back_from_the_dump(external, conversation):
     (tag, *_others) = sorted({name.partition("@")[2] for name in snapshots(external)}, reverse=True)
     wanted = {"matrix_database": external.elsewhere(), "matrix_pkg_repository_url": LATEST}
@@ -302,6 +305,7 @@ def test_what_the_former_synapse_cannot_use_goes_back_from_the_dump(external, co
     external.succeed(changed=0, matrix_database=external.elsewhere())
 
 
+@pytest.mark.thorough
 def test_another_one_is_refused_and_it_runs_on(external, conversation):
     before, good = external.synapse(), external.elsewhere()
     ways = {"empty": {**good, "name": "empty"}, "password": {**good, "password": "wrong"}}
@@ -334,6 +338,7 @@ def test_verify_notices_that_it_is_gone(external, conversation):
     conversation.all_there()
 
 
+@pytest.mark.thorough
 def test_a_new_homeserver_begins_there(external):
     """In the place of the one that there was, of which nothing is left."""
     external.query("CREATE DATABASE fresh OWNER synapse", "postgres")

@@ -98,6 +98,7 @@ def test_killed_before_the_packages_are_replaced(again, conversation):
     patiently(conversation.say, "still in 15")
 
 
+@pytest.mark.thorough
 def test_killed_while_the_new_cluster_is_filled(again, conversation):
     def filled(deployment):
         return "data18" in there(deployment)

@@ -294,9 +294,8 @@ def would_change(site, names):
     return files, services, (done.returncode, lines, done.stdout[-3000:] + done.stderr[-500:])
 
 
-def would_change_all(site, alone, workers=2):
-    """{parameter: (what was expected, would_change)}, some runs at once: they only look."""
-    groups = list(companies(alone))
+def would_change_all(site, groups, workers=2):
+    """{parameter: (what was expected, would_change)} of each group, some runs at once: they only look."""
     with ThreadPoolExecutor(workers) as pool:
         done = pool.map(lambda names: would_change(site, names), groups)
         return {name: (expected(names), changes) for names, changes in zip(groups, done) for name in names}

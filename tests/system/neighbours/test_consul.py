@@ -75,6 +75,7 @@ def test_the_interface_is_not_reachable_from_outside(site):
             socket.create_connection((site.jail, port), timeout=5).close()
 
 
+@pytest.mark.thorough
 def test_the_agent_leaves_with_its_pot_and_a_new_pot_is_the_same_node_and_the_same_ssh_host(site):
     node = site.consul_agent("self")["Config"]["NodeID"]
     host_key = output("ssh-keyscan", "-t", "ed25519", site.jail)

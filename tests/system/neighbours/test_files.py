@@ -99,6 +99,7 @@ def test_files_of_the_controller_reach_synapse_and_go_again(site, files, tmp_pat
     assert site.roles("synapse").changed == 0
 
 
+@pytest.mark.thorough
 def test_a_registration_that_synapse_could_not_use_is_refused_before_the_host_is_touched(site, files, tmp_path):
     registration = tmp_path / "irc.yaml"
     good = yaml.safe_load(registration.read_text())

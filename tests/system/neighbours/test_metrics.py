@@ -56,6 +56,7 @@ def test_the_certificate_metric_is_what_openssl_says(site):
     assert re.search(line, site.jail_run("cat /etc/cron.d/matrix-tls"), re.MULTILINE)
 
 
+@pytest.mark.thorough
 def test_the_metric_comes_back_by_a_run(site):
     site.jail_run("rm /var/db/node_exporter/matrix_certificate.prom")
     assert site.roles("tls").changed == 1
@@ -63,6 +64,7 @@ def test_the_metric_comes_back_by_a_run(site):
     assert site.roles("tls").changes == []
 
 
+@pytest.mark.thorough
 def test_the_password_is_hashed_the_same_every_time(site):
     before = site.jail_run("cat /usr/local/etc/node_exporter.yml")
     assert re.search(r'"prometheus": "\$2b\$', before) and site.secrets["prometheus"] not in before
@@ -91,6 +93,7 @@ def test_with_tls_it_shows_the_given_certificate_and_without_login_nothing(site)
         site.jail_run("rm -r /root/exporter /usr/local/etc/exporter.pem /usr/local/etc/exporter.key")
 
 
+@pytest.mark.thorough
 def test_without_login_and_tls_no_web_configuration_is_left(site):
     try:
         site.roles("node_exporter", matrix_node_exporter_basic_auth_users={})

@@ -79,6 +79,7 @@ def test_forwarded_addresses_are_believed_from_the_given_proxy_only(site, plain)
     assert not any((CLAIMED % 8) in part for part in other) and any(site.address in part for part in other)
 
 
+@pytest.mark.thorough
 def test_verify_passes_and_knows_nothing_of_certificates(site, plain):
     # An authority that vouches for nothing here: whoever looked at a certificate would find fault with it.
     nobodys = site.place / "nobodys.pem"

@@ -54,7 +54,7 @@ def taken(site):
     site.jail_run("pkill -f 9555", check=False)
 
 
-@pytest.mark.parametrize("name", some(CANNOT_START, "a registration that is not there", "a port that is taken"))
+@pytest.mark.parametrize("name", some(CANNOT_START, "a registration that is not there"))
 def test_what_it_cannot_start_with_is_refused_and_the_process_goes_on(site, taken, name):
     prepare, variables, words = CANNOT_START[name]
     site.jail_run(prepare)
@@ -160,7 +160,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("name", some(LOST, "all is gone", "another key"))
+@pytest.mark.parametrize("name", some(LOST, "all is gone"))
 def test_a_homeserver_that_lost_its_data_makes_itself_no_new_identity(site, name):
     command, words = LOST[name]
     look = f"find {DATA} | sort; cat {SYNAPSE}/homeserver.d/* /var/run/matrix-synapse/homeserver.pid"

@@ -4,8 +4,8 @@
 
 """Walks over all parameters: a dry run for each, with another value.
 
-To save time those that concern different things share a run; with POTLUCK_WALK=alone ("tests/run walk") each has its
-own.
+To save time those that concern different things share a run, and runs for one or two are for the thorough suite; with
+POTLUCK_WALK=alone ("tests/run walk") each has its own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from thorough import THOROUGH
 
-from .parameters import PARAMETERS, would_change_all
+from .parameters import PARAMETERS, companies, would_change_all
+
+ALONE = os.environ.get("POTLUCK_WALK") == "alone"
+GROUPS = [names for names in companies(ALONE) if ALONE or THOROUGH or len(names) > 2]
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +26,10 @@ def changes(site):
     # What an earlier test left would be counted for every parameter.
     done = site.ansible("site")
     assert done.code == 0, done.output[-4000:]
-    return would_change_all(site, alone=os.environ.get("POTLUCK_WALK") == "alone")
+    return would_change_all(site, GROUPS)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if any(name in names for names in GROUPS)])
 def test_one_parameter_concerns_its_files_and_services_only(changes, name):
     wanted, (files, services, (code, lines, shown)) = changes[name]
     assert code == 0, shown

@@ -116,7 +116,7 @@ def contents(site, paths):
     return site.jail_run("; ".join(f"stat -f '%Sp %u %g' {path}; cat {path}" for path in paths))
 
 
-@pytest.mark.parametrize("roles", some(CASES, "consul_agent", "tls,reverse_proxy"))
+@pytest.mark.parametrize("roles", some(CASES, "tls,reverse_proxy"))
 def test_what_does_not_come_up_is_undone(site, roles):
     obstacle, variables, words, files, works = CASES[roles]
     before = contents(site, files)

@@ -81,7 +81,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", some(MOMENTS, "copying rows of a running one", "sequences", "after the marker"))
+@pytest.mark.parametrize("name", some(MOMENTS, "copying rows of a running one", "after the marker"))
 def test_a_run_that_is_killed_leaves_one_whole_database(name, moving):
     homeserver, _people, module = moving
     before = homeserver.sqlite.read_bytes()

@@ -25,6 +25,7 @@ def said(result, sentence):
     return sentence in " ".join(result.output.split())
 
 
+@pytest.mark.thorough
 def test_the_machine_first(lab):
     assert base(lab) == "13.2"
     lab.power("upgrade", "old", "--release", "15.0")
@@ -34,6 +35,7 @@ def test_the_machine_first(lab):
     assert base(lab) == "13.2" and "one" in lab.run("old", "jls name").split()
 
 
+@pytest.mark.thorough
 def test_the_pot_after_it(lab):
     lab.run("old", "pot stop one; pot destroy -p one")
     result = lab.play()
@@ -44,6 +46,7 @@ def test_the_pot_after_it(lab):
     assert (result.code, result.changed) == (0, 0), result
 
 
+@pytest.mark.thorough
 def test_a_pot_that_is_newer_than_its_machine_is_refused(lab):
     result = lab.play("-e", "matrix_pot_release=15.9")
     assert result.code != 0

@@ -77,6 +77,7 @@ def test_bootstrap_installs_python_once(lab):
     succeeded(lab.play(playbook="potluck.matrix.bootstrap"), changed=0)
 
 
+@pytest.mark.thorough
 def test_a_python_that_an_upgrade_of_freebsd_has_broken(lab):
     """The old system's libraries are gone, and its packages are still there."""
     lab.run(
@@ -108,6 +109,7 @@ def test_three_servers_in_one_run(lab):
         assert lab.run(machine, f"cat /mnt/{server}/written-in-the-pot").strip() == server
 
 
+@pytest.mark.thorough
 def test_half_a_python_is_made_a_whole_one(lab):
     """As a power cut leaves it in the middle of its installation: pkg does not know of it yet."""
     half = "pkg delete -fy python311; echo 'exit 1' >/usr/local/bin/python3.11; chmod 755 /usr/local/bin/python3.11"
@@ -180,6 +182,7 @@ def test_a_change_that_needs_a_restart_restarts_that_pot_only(lab):
     succeeded(lab.play(), changed=0)
 
 
+@pytest.mark.thorough
 def test_limits_that_are_taken_out_are_none_and_an_ipv6_address_is_one(lab):
     del lab.servers["one"]["pot_jail_limits"]
     ipv4, ipv6 = lab.servers["one"]["matrix_ip"], "fd00:199::5"
@@ -219,6 +222,7 @@ def test_a_pot_does_not_start_without_its_dataset(lab):
     succeeded(lab.play(), changed=0)
 
 
+@pytest.mark.thorough
 def test_a_jail_killed_behind_pots_back(lab):
     lab.run("b", "jail -r three")
     result = succeeded(lab.play())

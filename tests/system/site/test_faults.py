@@ -70,6 +70,7 @@ def test_ssh_that_is_cut(site, life, fault):
     fault.heal(life)
 
 
+@pytest.mark.thorough
 def test_a_pot_that_is_stopped_by_hand(site, life, fault):
     code, said = fault.strike(WRITES, lambda: site.inside("pot", "stop", site.machine))
     assert code != 0
@@ -119,6 +120,7 @@ def test_two_runs_at_once(site, life, fault):
     fault.heal(life)
 
 
+@pytest.mark.thorough
 def test_names_that_nobody_resolves(site, life, fault):
     files = {where: site.inside("cat", "/etc/resolv.conf", pot=where).stdout for where in (None, site.machine)}
 
@@ -153,6 +155,7 @@ def test_a_ca_that_refuses(site, life):
 
 
 @pytest.mark.parametrize("days", some([-3, 3], 3))
+@pytest.mark.thorough
 def test_a_clock_that_jumped(site, life, fault, days):
     """Files of another day: written before the clock was set back, or forward."""
     directory = "/usr/local/etc/matrix-synapse/homeserver.d/"

@@ -155,6 +155,7 @@ def test_three_servers_in_one_run(three):
     assert len(keys) == 3
 
 
+@pytest.mark.thorough
 def test_second_run_changes_nothing_and_tells_it(three):
     path = three.place / "report.json"
     three.succeed("-e", f"matrix_report_file={path}", changed=0)

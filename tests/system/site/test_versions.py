@@ -102,6 +102,7 @@ def test_a_failed_upgrade_goes_back_by_itself(site, life):
     site.succeed(matrix_pkg_repository_url=LATEST, changed=0)
 
 
+@pytest.mark.thorough
 def test_an_upgrade_that_is_left_as_it_is_has_a_way_back(site, life):
     strict = {"matrix_certificate_warning_days": 9999}
     before = snapshots(site)
@@ -128,6 +129,7 @@ def test_an_upgrade_that_is_left_as_it_is_has_a_way_back(site, life):
     life.goes_on()
 
 
+@pytest.mark.thorough
 def test_a_way_back_that_was_cut_off_is_gone_on_with(site, life):
     """As it is when the module was killed between two datasets, and when the run was."""
     tag, data, pot = "upgrade-cut-off", "zroot/matrixdata", "zroot/pot/jails/" + site.machine
@@ -167,6 +169,7 @@ def kill_in(site, task, *arguments, **more):
 
 
 @pytest.mark.parametrize("fault", some(FAULTS, "missing"))
+@pytest.mark.thorough
 def test_an_upgrade_from_half_a_repository(site, life, fault):
     """It fails with what to do, and the homeserver runs on."""
     process, before, taken = site.pid("matrix-synapse/homeserver.pid"), version(site), snapshots(site)
@@ -196,6 +199,7 @@ def test_an_upgrade_in_place(site, life):
     assert snapshots(site) == taken
 
 
+@pytest.mark.thorough
 def test_a_pot_with_newer_packages_goes_on(site, life):
     site.inside("pot", "destroy", "-F", "-p", site.machine)
     site.succeed(matrix_pkg_repository_url=LATEST)
