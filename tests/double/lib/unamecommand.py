@@ -6,6 +6,8 @@
 import os
 import sys
 
+sys.path.insert(0, "/.double/lib")
+
 import release
 
 LETTERS = "asnrvmpioKU"
