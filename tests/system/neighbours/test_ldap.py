@@ -81,7 +81,10 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("name", some(VARIANTS, "ldaps"))
+TRIED = some(VARIANTS, "ldaps")
+
+
+@pytest.mark.parametrize("name", TRIED)
 def test_other_ways_to_the_directory(site, name):
     """Bind and search as the role does, write what Synapse reads, and log in through the module itself."""
     try:
@@ -92,7 +95,7 @@ def test_other_ways_to_the_directory(site, name):
         site.settle()
         assert site.verify(**VARIANTS[name]) == []
     finally:
-        if name == list(VARIANTS)[-1]:
+        if name == TRIED[-1]:
             site.roles("ldap_auth")
 
 
