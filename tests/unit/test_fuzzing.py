@@ -51,7 +51,7 @@ from hypothesis import strategies as st
 from ldap3.operation import search as ldap3_search
 from test_preflight_options import TABLE as BAD_OPTIONS
 from test_preflight_table import BRIDGE, CASES, CONSUL, DNS, GOOD, LDAP, LOGIN, MAIL, NOSSL, SECRET, Unusable, ssh_key
-from thorough import THOROUGH
+from thorough import examples
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures/pot"
 BOOLEANS = [True, False, "true", "false", "True", "FALSE", "yes", "no", "on", "off", "1", "0", 1, 0]
@@ -525,9 +525,7 @@ NAMES = st.sampled_from(
 MORE = [LDAP, CONSUL, MAIL, LOGIN, DNS, NOSSL, {}]
 
 
-@settings(
-    max_examples=700 if THOROUGH else 200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(700), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, ANYTHING, min_size=1, max_size=5), st.sampled_from(MORE))
 def test_no_value_ends_in_a_traceback(check_all, variables, context):
     servers = {"matrix1": {**GOOD, **context, **variables}, "matrix2": {**GOOD, **variables}}
@@ -535,9 +533,7 @@ def test_no_value_ends_in_a_traceback(check_all, variables, context):
     assert all(line.startswith("- matrix") for line in report.splitlines()[1:]), report
 
 
-@settings(
-    max_examples=300 if THOROUGH else 100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NAMES, st.text(st.characters(codec="utf-8"), max_size=40))
 def test_no_text_of_an_inventory_ends_in_a_traceback(check_all, name, text):
     try:
@@ -548,9 +544,7 @@ def test_no_text_of_an_inventory_ends_in_a_traceback(check_all, name, text):
         check_all({"matrix1": {**GOOD, **loaded}})
 
 
-@settings(
-    max_examples=150 if THOROUGH else 60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([name for name in VARIABLES if _preflight.is_secret(name)]), ANYTHING)
 def test_no_secret_is_quoted(check_all, name, value):
     marked = yaml.safe_load(yaml.safe_dump([value, {"name": "a b", "x": SECRET}, SECRET]))
@@ -628,7 +622,7 @@ GRAMMARS = [
 ]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(st.sampled_from(GRAMMARS), ANYTHING)
 def test_a_grammar_answers_or_refuses_in_words(grammar, value):
     try:
@@ -665,7 +659,7 @@ def request(text):
     return ldap3_search.search_operation("dc=x", text, "SUBTREE", "ALWAYS", ["1.1"], 0, 0, False, None, None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(FILTER, st.data())
 def test_filters_of_the_grammar_pass_and_unbalanced_ones_do_not(text, data):
     assert ldap.search_filter(text) == text
@@ -754,7 +748,7 @@ PARSERS = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(st.sampled_from(PARSERS), TEXTS)
 # Python makes no number of more than 4300 digits.
 @example(PARSERS[0], "pot.level=" + "9" * 4400)

@@ -20,6 +20,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import loca
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_nginx_config import NGINX, here
+from thorough import examples
 
 ROLE = pathlib.Path(__file__).resolve().parents[3] / "roles/reverse_proxy"
 BASE = {
@@ -227,7 +228,9 @@ def dict_of(directives):
 SEEN: dict = {}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 @given(st.lists(LOCATION, min_size=1, max_size=3))
 def test_no_location_breaks_out_of_its_place(value):
     found = accepted(value, locations.locations)
@@ -236,7 +239,7 @@ def test_no_location_breaks_out_of_its_place(value):
         SEEN.update({location["path"]: location for location in found})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(TEXTS)
 def test_a_text_is_what_was_written(text):
     found = accepted([{"path": "/x", "text": text}], locations.locations)
@@ -269,7 +272,7 @@ def test_nginx_itself_reads_what_was_accepted(tmp_path):
     assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(NETWORKS)
 def test_no_network_breaks_out_of_its_place(value):
     for variable in ("reverse_proxy_admin_api_from", "reverse_proxy_trusted_proxies"):
@@ -294,7 +297,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.dictionaries(TEXTS, JSON, max_size=4))
 def test_no_document_breaks_out_of_its_place(value):
     found = accepted(value, well_known.client_document)

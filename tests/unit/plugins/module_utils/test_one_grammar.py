@@ -15,6 +15,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._matrix import data
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import entering, names
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 TOP = Path(__file__).resolve().parents[4]
 
@@ -28,7 +29,7 @@ def accepted(grammar, value) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.text("aZ09_+-. /@", max_size=60), st.text(max_size=8)))
 @example("a" * 55)
 @example("a" * 56)
@@ -40,7 +41,7 @@ def test_pot_names(name):
     assert entering.valid_pot_name(name) is wanted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.text("az09_-.:/@ ", max_size=30).map("zroot/{}".format), st.text(max_size=8)))
 @example("zroot/..")
 @example("zroot/./a")
