@@ -4,7 +4,7 @@
 
 """Walks over all parameters: a dry run for each, with another value.
 
-To save time those that concern different things share a run, and runs for one or two are for the thorough suite; with
+To save time those that concern different things share a run, and runs for a few are for the thorough suite; with
 POTLUCK_WALK=alone ("tests/run walk") each has its own.
 """
 
@@ -18,7 +18,7 @@ from thorough import THOROUGH
 from .parameters import PARAMETERS, companies, would_change_all
 
 ALONE = os.environ.get("POTLUCK_WALK") == "alone"
-GROUPS = [names for names in companies(ALONE) if ALONE or THOROUGH or len(names) > 2]
+GROUPS = [names for names in companies(ALONE) if ALONE or THOROUGH or len(names) > 3]
 
 
 @pytest.fixture(scope="module")
