@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import (
     consul_agent,
     control_user,
+    coturn,
     homeserver,
     ldap_auth,
     node_exporter,
@@ -36,6 +37,7 @@ PARTS: tuple[t.Any, ...] = (
     synapse,
     tls,
     reverse_proxy,
+    coturn,
     ldap_auth,
     control_user,
     remote_log,
