@@ -206,8 +206,8 @@ options:
                 required: true
       copies:
         description:
-          - Copies of the pair for services that cannot read nginx's. They are made where their directory is, are root's,
-            and are replaced after nginx could read a new pair.
+          - Copies of the pair for services that cannot read nginx's. They are made where their directory is, belong to
+            root, and are replaced after nginx could read a new pair.
         type: list
         elements: dict
         default: []

@@ -42,8 +42,8 @@ options:
         type: path
         required: true
       state:
-        description: V(absent) removes a directory with all that is in it. V(generated) makes a file with a random secret
-          of hexadecimal digits unless there is one that says something.
+        description: V(absent) removes a directory with all that is in it. V(generated) makes a file with a random
+          secret of hexadecimal digits unless there is one that says something.
         type: str
         choices: [file, directory, absent, generated]
         default: file

@@ -38,8 +38,8 @@ options:
         description:
           - Variables to look at instead of O(checks[].variable) when a certain part fails.
           - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls),
-            C(credentials), C(base) and C(filter) with O(checks[].kind=ldap). Those of O(checks[].kind=turn) are those of
-            V(smtp).
+            C(credentials), C(base) and C(filter) with O(checks[].kind=ldap). V(turn) has
+            those of V(smtp).
         type: dict
       tag:
         description:

@@ -1478,9 +1478,10 @@ MORE = [
         "for example matrix_extra_domains: [turn.example.org]",
     ),
     (
-        {"matrix_turn": True, "matrix_pot_network_type": "private-bridge", "matrix_pot_bridge": "b1"},
+        {**BRIDGE, "matrix_turn": True},
         "matrix_turn_external_ip",
-        "is not set, but with matrix_turn: true others have to reach the pot",
+        "is not set, but with matrix_turn: true others have to reach the pot, which is behind the address of its host "
+        "(matrix_pot_network_type is public-bridge)",
     ),
     (
         {"matrix_turn": True, "matrix_turn_external_ip": "2001:db8::7"},

@@ -78,9 +78,7 @@ class Message:
 
 def encoded(kind: int, transaction: bytes, attributes: Attributes, key: bytes | None = None) -> bytes:
     """The bytes of a message; key: with the integrity that goes with it."""
-    body = b"".join(
-        _ATTRIBUTE.pack(each, len(value)) + value + b"\0" * (-len(value) % 4) for each, value in attributes
-    )
+    body = b"".join(_ATTRIBUTE.pack(each, len(value)) + value + b"\0" * (-len(value) % 4) for each, value in attributes)
     if key is None:
         return _HEADER.pack(kind, len(body), COOKIE, transaction) + body
     # The digest is of a message whose length counts it already.

@@ -175,7 +175,8 @@ def test_a_renewed_certificate_reaches_it_while_it_relays(site, turn, offered):
     with session(site, offered, offered["uris"][0]) as talk:
         allocate(talk)
         # What cron does, long before it is due.
-        site.jail_run("su -m acme -c '/usr/local/sbin/acme.sh --cron --force --home /mnt/acme --log /var/log/acme.sh.log'")
+        renew = "/usr/local/sbin/acme.sh --cron --force --home /mnt/acme --log /var/log/acme.sh.log"
+        site.jail_run(f"su -m acme -c '{renew}'")
         said = site.jail_run("/usr/local/libexec/matrix-tls apply")
         assert "changed: copied the certificate for turnserver" in said
         new = site.jail_run("cat /mnt/matrixdata/tls/fullchain.pem")

@@ -86,11 +86,12 @@ def _relayed(server: Server) -> None:
 
 def _reached(server: Server) -> None:
     """Whether others can reach the server, under the name that they are told."""
-    if server.network_type == "private-bridge" and server.missing("matrix_turn_external_ip"):
+    network_type = server.network_type
+    if network_type in ("public-bridge", "private-bridge") and server.missing("matrix_turn_external_ip"):
         server.report(
             "matrix_turn_external_ip",
             "is not set, but with matrix_turn: true others have to reach the pot, which is behind the address of its "
-            "host (matrix_pot_network_type is private-bridge)",
+            f"host (matrix_pot_network_type is {network_type})",
         )
     name = server["matrix_turn_host"]
     if not name or server.tls_mode in (None, "none") or not server.known("matrix_host", "matrix_extra_domains"):
