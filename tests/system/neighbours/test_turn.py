@@ -228,7 +228,7 @@ def test_wrong_values_are_refused_by_name(site, turn):
     )
     assert done.code != 0
     for words in (
-        "matrix_turn_tls_port: 5349 is the port of the TURN server",
+        "matrix_turn_port: 5349 is the port of the TURN server with TLS",
         'matrix_turn_relay_ports: "49152" is not of the form FIRST-LAST',
         "matrix_turn_allowed_peers: the value has as item 1",
         'matrix_turn_host: "turn.example.org" is not what the certificate is for',
@@ -243,9 +243,8 @@ def test_a_server_elsewhere_takes_its_place_and_none_is_left_in_the_end(site, tu
     assert done.code == 0 and elsewhere["secret"] not in done.output, done.output[-4000:]
     gone = f"{CONFIG} {COPY} /var/db/turnserver /var/log/turnserver /mnt/matrixdata/coturn"
     assert site.jail_run(f"ls -d {gone} 2>/dev/null", check=False) == ""
-    assert "turnserver" not in site.jail_run("ps -ax -o comm; sysrc -A; pw usershow turnserver 2>&1; true").replace(
-        "`turnserver'", ""
-    ).replace("turnserver_enable: NO", "")
+    assert site.jail_run("pgrep turnserver; sysrc -in turnserver_user; pw usershow turnserver", check=False) == ""
+    assert site.jail_run("sysrc -n turnserver_enable") == "NO\n"
     client = site.client()
     client.session.headers["Authorization"] = "Bearer " + client.login("admin", site.remembered("admin"))
     answer = client.session.get(client.base_url + "/_matrix/client/v3/voip/turnServer", timeout=20)
