@@ -35,6 +35,8 @@ def turnserver(options: Options) -> list[str]:
     first, last = turn.first_and_last(ports)
     address, external = options["listen_address"], options["external_ip"]
     found = [
+        # It would say at each start, boot included, what its log says as well.
+        "no-stdout-log",
         f"listening-ip={address}",
         f"relay-ip={address}",
         f"listening-port={options.judged('port', names.port, _WRITE_PORT)}",
