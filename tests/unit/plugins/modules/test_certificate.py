@@ -339,7 +339,8 @@ def test_copies_follow_the_pair_and_their_service_is_told(place, copy):
     assert "copied the certificate for turn" in place.run("applied", copies=[copy])["changes"]
     assert (directory / "fullchain.pem").read_text() == place.chain.read_text()
     (directory / "privkey.pem").chmod(0o644)
-    assert place.call("apply", copies=[copy]).stdout == "changed: copied the certificate for turn\n"
+    assert place.run("applied", copies=[copy])["changes"] == ["copied the certificate for turn"]
+    assert stat.S_IMODE((directory / "privkey.pem").stat().st_mode) == 0o640
 
 
 def test_a_service_that_could_not_be_told_is_told_the_next_time(place, copy):
