@@ -137,8 +137,7 @@ def _unique(server: Server) -> t.Iterator[tuple[str, tuple, str, str, str]]:
             " already",
             external_database.EXAMPLE.replace("password:", "name: synapse2, password:"),
         )
-    address = server["matrix_ip"]
-    if address:
+    for address in server.addresses:
         yield "matrix_ip", (here, "ip", address), f'"{address}" is the address of ', there, "10.0.0.6"
     if server.pot_name:
         yield (

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 VARIABLES = {
     "matrix_domain": Variable(network.domain, "example.com", empty=False),
     "matrix_host": Variable(network.domain, "matrix.example.com", empty=False),
-    "matrix_ip": Variable(network.pot_address, "10.0.0.5", empty=False),
+    "matrix_ip": Variable(network.pot_addresses, "10.0.0.5", empty=False),
     "matrix_alert_email": Variable(mail.shown_address, "admin@example.com", empty=False),
     "matrix_python_version": Variable(pots.python_version, '"3.11"', empty=False),
     "matrix_python": Variable(storage.plain_path, "/usr/local/bin/python3.11", empty=False),
