@@ -16,6 +16,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files impo
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import host_network, pf, settings
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.names import former_name
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import normalise_address, split_alias
 
 POT = "/usr/local/bin/pot"
@@ -180,7 +181,8 @@ class Host:
             "releases": releases.releases(list_directory(MANIFESTS), platform.machine()),
             "interfaces": self.interfaces,
             "without_ipv6": host_network.without_ipv6(self.output("ifconfig")) if addresses else [],
-            "carriers": self.carriers(confs.get(pot, PotConf("")), addresses),
+            # What a pot that was put aside has, the one that takes its place gets.
+            "carriers": self.carriers(confs.get(pot) or confs.get(former_name(pot)) or PotConf(""), addresses),
             "bases": bases,
             "bridges": list_directory(os.path.join(directory, "bridges")),
             "vimage": self.output("sysctl", "-n", "kern.features.vimage").strip() == "1",

@@ -461,6 +461,9 @@ def test_the_interfaces_that_addresses_belong_on(machine, prepare):
         ("vtnet1", "whose network it lies in"),
         ("vtnet0", "where the pot has it"),
     ]
+    # The one that takes its place gets it too.
+    conf.parent.parent.rename(machine.fs_root / "jails/one-former")
+    assert carriers(prepare(pot="one", addresses=wanted))[0][1:] == ("vtnet1", "where the pot has it")
     # Unless the host has lost it.
     machine.interfaces = "vtnet0 lo0\n"
     assert carriers(prepare(pot="one", addresses=wanted[:1]))[0][1:] == ("vtnet0", "whose network it lies in")
