@@ -55,18 +55,18 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         if terms:
             raise AnsibleLookupError("potluck_environment takes no terms.")
-        names = [*potluck_env.PARAMETERS.values(), "matrix_tls_mode"]
-        names.remove("matrix_nossl")
+        known = potluck_env.PARAMETERS
+        names = [*known.values(), "matrix_tls_mode"]
+        names.remove(known["NOSSL"])
         reader = lookup_loader.get("ansible.builtin.vars", loader=self._loader, templar=self._templar)
         values = dict(zip(names, reader.run(names, variables)))
-        for name in ("matrix_control_user", "matrix_registration_enable"):
-            values[name] = boolean(values[name])
+        for parameter in ("CONTROLUSER", "REGISTRATIONENABLE"):
+            values[known[parameter]] = boolean(values[known[parameter]])
+        name = known["CONSULSERVERS"]
         try:
-            values["matrix_consul_servers"] = (
-                servers(values["matrix_consul_servers"]) if values["matrix_consul_servers"] else []
-            )
+            values[name] = servers(values[name]) if values[name] else []
         except ValueError as error:
-            raise AnsibleLookupError(f"matrix_consul_servers: {error}") from None
+            raise AnsibleLookupError(f"{name}: {error}") from None
         environment = potluck_env.image_environment(values)
-        missing = [potluck_env.PARAMETERS[name] for name in potluck_env.REQUIRED if name not in environment]
+        missing = [known[name] for name in potluck_env.REQUIRED if name not in environment]
         return [{"environment": environment, "missing": missing}]

@@ -14,6 +14,7 @@ from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import c
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import PARTS
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import Problem
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import upgrade
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
 
 
@@ -57,7 +58,8 @@ def problems(
     others = {host: variables for host, variables in (neighbours or {}).items() if host not in server_vars}
     strangers = [Server(host, variables, defaults.get(host)) for host, variables in others.items()]
     clashes.check_servers(servers, strangers)
-    clashes.check_rollout(servers, strangers, groups or {})
+    for server in servers[:1]:
+        upgrade.check_canaries(server, groups or {}, [each.host for each in strangers + servers])
     return [problem for server in servers for problem in server.problems]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Alike, Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import (
     consul_agent,
     control_user,
@@ -47,3 +48,6 @@ PARTS: tuple[t.Any, ...] = (
 VARIABLES: dict[str, Variable] = {name: variable for part in PARTS for name, variable in part.VARIABLES.items()}
 # For options of roles that no variable decides alone: what is known of them beyond their type.
 OPTIONS: dict[str, Variable] = {name: variable for part in PARTS for name, variable in part.OPTIONS.items()}
+# What two servers must not share, and what they must say alike, of the parts that know of such things.
+CLAIMS: list[t.Callable[..., t.Iterator[Claim]]] = [part.claims for part in PARTS if hasattr(part, "claims")]
+ALIKE: list[t.Callable[..., t.Iterator[Alike]]] = [part.alike for part in PARTS if hasattr(part, "alike")]

@@ -208,6 +208,7 @@ def version(external):
     return external.client().call("GET", "/_matrix/federation/v1/version").json()["server"]["version"]
 
 
+@pytest.mark.thorough
 def test_an_upgrade_that_cannot_dump_it_changes_nothing(external, conversation):
     before, taken = external.synapse(), snapshots(external)
     external.query("CREATE TABLE private (id text)")

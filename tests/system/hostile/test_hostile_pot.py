@@ -102,7 +102,7 @@ def poison(hostile):
 
 @pytest.mark.parametrize(
     "way, playbook",
-    [*(("everything", playbook) for playbook in PLAYBOOKS), ("wrapped", "accounts"), ("wrapped", "verify")],
+    [*(("everything", playbook) for playbook in PLAYBOOKS), ("wrapped", "verify")],
 )
 def test_no_result_of_a_pot_moves_controller_or_machine(hostile, poison, way, playbook):
     before = hostile.look()

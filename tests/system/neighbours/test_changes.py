@@ -75,8 +75,8 @@ def state(site):
     "name, value, restarted",
     [
         ("matrix_smtp_from", "other@neigh.test", {"service synapse"}),
-        ("matrix_certificate_watch_days", 10, set()),
-        ("matrix_node_name", "other", {"service consul"}),
+        pytest.param("matrix_certificate_watch_days", 10, set(), marks=pytest.mark.thorough),
+        pytest.param("matrix_node_name", "other", {"service consul"}, marks=pytest.mark.thorough),
     ],
 )
 def test_a_real_run_does_what_check_mode_says(site, name, value, restarted):

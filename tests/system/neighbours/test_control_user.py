@@ -104,6 +104,7 @@ def test_it_becomes_root_only_when_asked_for(site):
     assert site.roles("control_user").changes == []
 
 
+@pytest.mark.thorough
 def test_another_name_is_the_same_account(site):
     """And who takes all of it out of the inventory, the name as well, is rid of it."""
     try:

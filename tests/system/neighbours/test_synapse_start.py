@@ -14,6 +14,7 @@ import signal
 import subprocess
 
 import pytest
+from thorough import some
 
 from .conftest import SYNAPSE, TOP, wait_for
 from .test_changes import state
@@ -53,7 +54,7 @@ def taken(site):
     site.jail_run("pkill -f 9555", check=False)
 
 
-@pytest.mark.parametrize("name", CANNOT_START)
+@pytest.mark.parametrize("name", some(CANNOT_START, "a registration that is not there", "a port that is taken"))
 def test_what_it_cannot_start_with_is_refused_and_the_process_goes_on(site, taken, name):
     prepare, variables, words = CANNOT_START[name]
     site.jail_run(prepare)
@@ -159,7 +160,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("name", LOST)
+@pytest.mark.parametrize("name", some(LOST, "all is gone", "another key"))
 def test_a_homeserver_that_lost_its_data_makes_itself_no_new_identity(site, name):
     command, words = LOST[name]
     look = f"find {DATA} | sort; cat {SYNAPSE}/homeserver.d/* /var/run/matrix-synapse/homeserver.pid"

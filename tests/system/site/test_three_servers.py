@@ -121,13 +121,21 @@ def three(tmp_path_factory):
 
 
 def test_a_login_user_without_rights_is_told_at_once(three):
-    three.special = {"one": {"ansible_become": False}, "two": {"ansible_become_exe": "doaz"}}
-    outcome = three.play("--limit", "one,two")
+    three.special = {
+        "one": {"ansible_become": False},
+        "two": {"ansible_become_exe": "doaz"},
+        "three": {"ansible_become_password": None},
+    }
+    outcome = three.play()
     three.special = {}
     assert "Prepare the dataset" not in outcome.output
     for name, said in (
         ("one", "ansible_user: the login user of 10.199.0.81 is not root. Log in as root, or set ansible_become: true"),
         ("two", "ansible_become_method: the login user of 10.199.0.81 does not become root: "),
+        (
+            "three",
+            "ansible_become_method: the login user of 10.199.0.82 does not become root: Missing sudo password.",
+        ),
     ):
         assert outcome.recap[name]["failed"] == 1 and outcome.recap[name]["ok"] < 5 and said in outcome.words, outcome
 
@@ -195,6 +203,7 @@ def test_a_server_moves_to_the_other_machine(three):
     assert three.other.inside("jls", "name").stdout.split() == []
 
 
+@pytest.mark.thorough
 def test_one_of_several_that_fails_in_an_upgrade_leaves_all_of_them_running(three):
     three.special = {"one": {"matrix_certificate_warning_days": 9999, "matrix_upgrade_rollback": False}}
     outcome = three.play("-e", "matrix_serial=3", playbook="upgrade", matrix_pkg_repository_url=LATEST)

@@ -166,7 +166,7 @@ def kill_in(site, task, *arguments, **more):
     site.disconnect()
 
 
-@pytest.mark.parametrize("fault", some(FAULTS, "missing", "damaged"))
+@pytest.mark.parametrize("fault", some(FAULTS, "missing"))
 def test_an_upgrade_from_half_a_repository(site, life, fault):
     """It fails with what to do, and the homeserver runs on."""
     process, before, taken = site.pid("matrix-synapse/homeserver.pid"), version(site), snapshots(site)

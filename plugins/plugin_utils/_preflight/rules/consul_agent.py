@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import consul, network, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
 
 if t.TYPE_CHECKING:
@@ -38,6 +39,20 @@ OPTIONS = {
     ),
 }
 NEEDED = ("matrix_ip",)
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """The name in the datacenter."""
+    if server["matrix_consul_servers"] and server.node_name and server["matrix_datacenter"]:
+        yield Claim(
+            "matrix_node_name",
+            "",
+            "node",
+            (server["matrix_datacenter"], server.node_name.lower()),
+            f'"{server.node_name}" is the name of ',
+            " in the same Consul datacenter already",
+            "matrix2",
+        )
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import mail, network, pots, storage
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import vocabulary
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -24,6 +25,19 @@ VARIABLES = {
     "matrix_python": Variable(storage.plain_path, "/usr/local/bin/python3.11", empty=False),
 }
 OPTIONS: dict[str, Variable] = {}
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """Names of the homeserver, and its addresses."""
+    domain, name = server["matrix_domain"], server["matrix_host"]
+    if domain:
+        yield Claim("matrix_domain", "", "domain", domain, f'"{domain}" is the domain of ', " already", "example.org")
+    if name:
+        # No server is reached at another one's domain either: that is where users and servers look for the other.
+        yield Claim("matrix_host", "", "domain", name, f'"{name}" is a name of ', " already", "matrix.example.org")
+    for address in server.addresses:
+        words = f'"{address}" is the address of '
+        yield Claim("matrix_ip", server.machine, "ip", address, words, " on the same host already", "10.0.0.6")
 
 
 def check(server: Server, controller: Controller) -> None:

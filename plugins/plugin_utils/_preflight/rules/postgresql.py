@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, external_database, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, path
 
 if t.TYPE_CHECKING:
@@ -28,6 +29,21 @@ OPTIONS = {
     "postgresql_log_backups": Variable(values.whole_number(0, 1000), "14", empty=False),
     "postgresql_start_timeout": Variable(values.whole_number(1, 86400), "600", empty=False),
 }
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """A database elsewhere."""
+    elsewhere = server["matrix_database"]
+    if isinstance(elsewhere, dict):
+        yield Claim(
+            "matrix_database",
+            "",
+            "database",
+            (elsewhere["host"].lower(), elsewhere["port"], elsewhere["name"]),
+            f'the database "{elsewhere["name"]}" at {elsewhere["host"]} is the one of ',
+            " already",
+            external_database.EXAMPLE.replace("password:", "name: synapse2, password:"),
+        )
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, network, pots, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Alike, Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -47,6 +48,56 @@ OPTIONS = {
     "pot_jail_stop_timeout": Variable(values.whole_number(1, 86400), "120", empty=False),
     "pot_jail_image": Variable(_image, "{name: matrix-synapse-amd64-14_2, tag: 2.14.1}", empty=False),
 }
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """The pot's name, and the ports of the host that lead to it."""
+    if server.pot_name:
+        words = f'"{server.pot_name}" is the pot of '
+        yield Claim(
+            "matrix_pot_name", server.machine, "pot", server.pot_name, words, " on the same host already", "matrix2"
+        )
+    for protocol, _inside, outside in server["matrix_pot_exported_ports"] or []:
+        if outside:
+            yield Claim(
+                "matrix_pot_exported_ports",
+                server.machine,
+                "port",
+                (protocol, outside),
+                f"port {outside}/{protocol} of the host goes to ",
+                " already",
+                '["tcp:443:8443"]',
+            )
+
+
+def _another_setting(key: str) -> t.Callable[[t.Any, str], str]:
+    return lambda _theirs, host: (
+        f"the value for {key} differs from the one of {host} on the same host, where pot has one configuration"
+    )
+
+
+def alike(server: Server) -> t.Iterator[Alike]:
+    """What pot knows once for each host."""
+    settings = server.given.get("pot_jail_settings")
+    for key, value in settings.items() if isinstance(settings, dict) else ():
+        yield Alike(
+            "pot_jail_settings",
+            (server.machine, key),
+            value,
+            _another_setting(key),
+            "pot_jail_settings: the same for both servers",
+        )
+    nic = server["matrix_pot_extif"]
+    if nic:
+        yield Alike(
+            "matrix_pot_extif",
+            (server.machine,),
+            nic,
+            lambda theirs, host: (
+                f'"{nic}" differs from "{theirs}", which {host} has on the same host; pot knows one external interface '
+                "per host"
+            ),
+        )
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import acme, mail, network, storage, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
 
 if t.TYPE_CHECKING:
@@ -50,6 +51,13 @@ OPTIONS = {
     ),
 }
 NEEDED = ("matrix_host",)
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """Further names."""
+    for name in server["matrix_extra_domains"] or []:
+        words = f'"{name}" is a name of '
+        yield Claim("matrix_extra_domains", "", "domain", name, words, " already", "[matrix.example.org]")
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils import _rollout
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Alike
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean
 
 if t.TYPE_CHECKING:
@@ -70,6 +71,32 @@ VARIABLES = {
     ),
 }
 OPTIONS: dict[str, Variable] = {}
+
+
+def alike(server: Server) -> t.Iterator[Alike]:
+    """What says something of the run, not of a server."""
+    for name in ("matrix_serial", "matrix_max_fail_percentage", "matrix_canary", "matrix_report_file"):
+        if server.known(name):
+            yield Alike(
+                name,
+                (),
+                server[name],
+                lambda _theirs, host: f"differs from the one of {host}, and a run has one; give it to all servers",
+                of_a_run=True,
+            )
+
+
+def check_canaries(server: Server, groups: t.Mapping[str, t.Sequence[str]], hosts: list[str]) -> None:
+    """Report canaries that are nobody.
+
+    groups: the hosts of each group of the inventory; hosts: all servers, also those that are not part of this run.
+    """
+    for name in server["matrix_canary"] or []:
+        if not _rollout.named([name], groups, hosts):
+            server.report(
+                "matrix_canary", f'"{name}" is neither a server nor a group of them', f"matrix_canary: [{hosts[0]}]"
+            )
+            break
 
 
 def check(server: Server, controller: Controller) -> None:

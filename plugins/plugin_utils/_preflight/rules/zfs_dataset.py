@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, names, storage
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix.dataset_rules import canonical_properties
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -48,6 +49,27 @@ OPTIONS = {
     "zfs_dataset_group": Variable(accounts.system_account, "wheel", empty=False),
     "zfs_dataset_minimum_free": Variable(storage.zfs_size, "1G", empty=False),
 }
+
+
+def claims(server: Server) -> t.Iterator[Claim]:
+    """The dataset, and where it is mounted."""
+    dataset, mountpoint, after = server.dataset, server.mountpoint, " on the same host already"
+    if dataset:
+        words = f'"{dataset}" is the dataset of '
+        yield Claim("matrix_dataset", server.machine, "dataset", dataset, words, after, "zroot/matrixdata2")
+    if mountpoint:
+        # One dataset for two servers is one mountpoint as well.
+        yield Claim(
+            "matrix_dataset_mountpoint",
+            server.machine,
+            "mountpoint",
+            mountpoint,
+            f'"{mountpoint}" is the mountpoint of ',
+            after,
+            "/mnt/matrixdata2",
+            implied_by="dataset",
+            overlaps="the mountpoint",
+        )
 
 
 def check(server: Server, controller: Controller) -> None:
