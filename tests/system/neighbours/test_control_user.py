@@ -125,6 +125,7 @@ def test_another_name_is_the_same_account(site):
     assert ssh(site, "id -un").stdout.strip() == "control"
 
 
+@pytest.mark.thorough
 def test_switched_off_it_is_refused(site):
     try:
         site.roles("control_user", matrix_control_user=False)

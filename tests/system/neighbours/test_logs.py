@@ -119,6 +119,7 @@ def test_the_buffer_is_on_the_dataset(site):
     assert site.jail_run("ls /mnt/matrixdata/syslog-ng").split()
 
 
+@pytest.mark.thorough
 def test_switched_off_syslogd_is_back(site):
     try:
         site.roles("remote_log", matrix_remote_log="")

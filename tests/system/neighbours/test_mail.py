@@ -43,9 +43,7 @@ CONNECTIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "port, mode, settings, tls", some(CONNECTIONS, CONNECTIONS[0], *CONNECTIONS[3:6:2], CONNECTIONS[7])
-)
+@pytest.mark.parametrize("port, mode, settings, tls", some(CONNECTIONS, CONNECTIONS[0], CONNECTIONS[5], CONNECTIONS[7]))
 def test_a_reset_mail_arrives_with_the_tls_that_is_asked_for_and_a_login(site, port, mode, settings, tls):
     try:
         if port != 587:

@@ -73,6 +73,7 @@ def test_the_password_is_hashed_the_same_every_time(site):
     assert site.jail_run("stat -f %Sp:%Su:%Sg /usr/local/etc/node_exporter.yml").strip() == "-rw-r-----:root:nodeexport"
 
 
+@pytest.mark.thorough
 def test_with_tls_it_shows_the_given_certificate_and_without_login_nothing(site):
     site.jail_run(
         f"mkdir -p /root/exporter && cp {CHAIN} /usr/local/etc/exporter.pem && "

@@ -174,6 +174,7 @@ def test_verify_tells_a_web_site_that_leads_elsewhere(site, web, named):
     )
 
 
+@pytest.mark.thorough
 def test_verify_asks_the_server_by_its_name(site, web, named):
     """Under the former name it has no certificate, and says something else than what it would have to."""
     web.serve(of_the_guide())

@@ -73,6 +73,7 @@ def seen_in_log(site, claimed, source=None):
     return line.rpartition("synapse.access")[2].split(" - ", 4)
 
 
+@pytest.mark.thorough
 def test_forwarded_addresses_are_believed_from_the_given_proxy_only(site, plain):
     assert any((CLAIMED % 7) in part for part in seen_in_log(site, CLAIMED % 7))
     other = seen_in_log(site, CLAIMED % 8, source=site.address)

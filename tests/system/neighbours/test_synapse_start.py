@@ -114,6 +114,7 @@ def test_what_does_not_come_up_is_taken_back(site, broken):
     assert site.roles("synapse").changes == []
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_while_synapse_starts_leaves_what_the_next_one_heals(site, broken):
     site.roles("synapse")
     before = homeserver(site)
@@ -178,6 +179,7 @@ def test_a_homeserver_that_lost_its_data_makes_itself_no_new_identity(site, name
     assert site.roles("synapse").changes == []
 
 
+@pytest.mark.thorough
 def test_the_mail_servers_authority_moves_from_where_it_was(site):
     former, now = "/usr/local/etc/ssl/certs/matrix-smtp.pem", "/usr/local/share/certs/matrix-smtp.pem"
     site.jail_run(f"mkdir -p /usr/local/etc/ssl/certs && mv {now} {former} && certctl rehash")

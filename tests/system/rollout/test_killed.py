@@ -37,6 +37,7 @@ def raze(lab):
 
 
 @pytest.mark.parametrize("part", PARTS)
+@pytest.mark.thorough
 def test_the_next_run_completes(lab, tasks, part):
     raze(lab)
     assert lab.killed_play(round(tasks * part))
