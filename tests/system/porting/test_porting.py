@@ -114,6 +114,7 @@ def whole(path):
         return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.thorough
 def test_what_is_in_the_way_is_refused(moving, cluster):
     homeserver, people, module = moving
     name = module.postgresql["dbname"]

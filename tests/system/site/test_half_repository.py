@@ -8,12 +8,14 @@ fails with what to do, and the next plain run, from a whole repository, reaches 
 
 from __future__ import annotations
 
+import pytest
 from thorough import some
 
 # In the order in which a run comes to them: the pot's Python is there before there are modules in it.
 FAULTS = [("python311", "short"), ("py311-matrix-synapse", "missing"), ("nginx", "needs ghost")]
 
 
+@pytest.mark.thorough
 def test_a_first_run(site, life):
     site.inside("pot", "destroy", "-F", "-p", site.machine)
     for package, fault in some(FAULTS, FAULTS[1]):
