@@ -108,9 +108,9 @@ def once_more(again, tmp_path_factory):
     yield from _started(tmp_path_factory.mktemp("once-more"))
 
 
-def patiently(function, *arguments, seconds=30):
+def patiently(function, *arguments, seconds=120):
     """What a function returns in the end. Each of Synapse's connections fails once after PostgreSQL was restarted, and
-    is made anew then; clients ask again.
+    is made anew then, which PostgreSQL refuses while it recovers; clients ask again.
     """
     deadline = time.monotonic() + seconds
     while True:
