@@ -11,6 +11,8 @@ import re
 import threading
 import time
 
+import pytest
+
 from ..site.conftest import LATEST, Writer
 from .conftest import CLUSTER, SOCKET, patiently
 
@@ -184,6 +186,7 @@ def test_metrics_and_rotation(database):
         time.sleep(0.2)
 
 
+@pytest.mark.thorough
 def test_verify_says_that_the_database_does_not_answer(database):
     database.succeed(playbook="verify")
     database.inside("service", "postgresql", "onestop", pot=database.machine)
@@ -207,6 +210,7 @@ def test_verify_says_that_the_database_does_not_answer(database):
     database.succeed(playbook="verify")
 
 
+@pytest.mark.thorough
 def test_a_failed_upgrade_takes_the_database_back(database, conversation):
     """With a configuration that Synapse refuses, which is seen when the packages are upgraded already."""
     conversation.say("before the upgrade")

@@ -138,6 +138,7 @@ def test_a_dry_run_leaves_all_as_it_is(external, conversation):
     assert external.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == "0"
 
 
+@pytest.mark.thorough
 def test_the_data_are_moved_there(external, conversation):
     wanted = {"matrix_database": external.elsewhere()}
     done = external.succeed("--diff", **wanted)
@@ -320,6 +321,7 @@ def test_another_one_is_refused_and_it_runs_on(external, conversation):
     conversation.all_there()
 
 
+@pytest.mark.thorough
 def test_verify_notices_that_it_is_gone(external, conversation):
     wanted = {"matrix_database": external.elsewhere()}
     external.succeed(playbook="verify", **wanted)

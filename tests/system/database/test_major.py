@@ -72,6 +72,7 @@ def test_site_stays_and_a_version_that_is_given_holds_an_upgrade_back(again, con
     assert again.postmaster() == before
 
 
+@pytest.mark.thorough
 def test_an_upgrade_that_fails_goes_back(again, conversation):
     with again.half_a_repository("postgresql18-server", "missing"):
         done = again.play(playbook="upgrade", **LATEST)

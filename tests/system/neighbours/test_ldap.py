@@ -186,6 +186,7 @@ def test_a_proxy_that_cannot_listen_gets_its_former_configuration_back(site):
     assert site.roles("ldap_auth").changes == []
 
 
+@pytest.mark.thorough
 def test_switched_off_it_is_gone_and_local_logins_work(site):
     files = (
         "%s/homeserver.d/ldap.yaml %s/ldap_bind_password %s/ldap-ca.pem /usr/local/etc/matrix-ldap-proxy.conf "

@@ -152,6 +152,7 @@ def test_the_run_says_once_what_the_web_site_has_to_serve(named):
         assert all(f'"{line.strip()}"' in words or line.strip() in words for line in lines.splitlines())
 
 
+@pytest.mark.thorough
 def test_a_second_run_changes_nothing(site, named):
     assert site.roles(*ROLES, **named[0]).changes == []
 

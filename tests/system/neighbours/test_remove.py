@@ -134,6 +134,7 @@ def test_what_was_killed_is_completed_and_site_brings_the_same_server_back(site,
     assert site.machine_run(LOOK) == other
 
 
+@pytest.mark.thorough
 def test_only_a_dataset_that_nobody_else_uses_is_destroyed(site, other):
     site.machine_run("pot stop other; pot mount-in -p other -d /mnt/matrixdata -m /media -r")
     named = ["-e", f"matrix_remove_dataset={DATASET}"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 
 def same(told, done):
     assert told["changed"] == done["changed"] and told["actions"] == done["actions"], (told["actions"], done["actions"])
@@ -46,6 +48,7 @@ def test_life(machine, name):
     machine.sh("zfs destroy zroot/life")
 
 
+@pytest.mark.thorough
 def test_environment(machine, name):
     value = "a b 'c' \"d\" $HOME `id` $(id) \\ e\\"
     machine.good(name, base=machine.release, env={"SECRET": value, "OTHER": "x=y"})
@@ -107,6 +110,7 @@ def test_bridges(machine, name):
     assert "is not inside" in machine.bad(name, network_type="public-bridge", ip=["192.0.2.1"])
 
 
+@pytest.mark.thorough
 def test_multi(machine, name):
     assert "is not a base of this host" in machine.bad(name, type="multi", base=machine.release)
     machine.sh(f"pot create-base -r {machine.release}", check=False)
@@ -165,6 +169,7 @@ def test_mounts(machine, name):
     machine.sh("zfs destroy zroot/out")
 
 
+@pytest.mark.thorough
 def test_clones(machine, name):
     clone = name + "2"
     machine.good(name, base=machine.release, state="stopped")
@@ -222,6 +227,7 @@ def test_never_started_is_stopped(machine, name):
     assert not machine.good(name, state="stopped")["changed"]
 
 
+@pytest.mark.thorough
 def test_half_created(machine, name):
     machine.sh(f"zfs create zroot/pot/jails/{name}")
     done = machine.good(name, base=machine.release)
@@ -342,6 +348,7 @@ def test_power_cut(machine, name):
     assert not machine.good(name, **options)["changed"]
 
 
+@pytest.mark.thorough
 def test_a_renamed_pot_is_no_second_one(machine, name):
     """The same address and data under another name are refused; the way that the message offers leads to one pot with
     the same data.

@@ -399,6 +399,7 @@ def test_a_pot_without_a_way_to_its_packages_is_told_in_seconds(lab, variables, 
     assert time.monotonic() - begun < 200
 
 
+@pytest.mark.thorough
 def test_another_package_repository(lab):
     lab.servers["three"].pop("matrix_pkg_repository_url", None)
     succeeded(lab.play("--limit", "three"))
@@ -498,6 +499,7 @@ def test_nobody_but_root_reaches_a_dataset(lab):
     assert lab.run("b", "zfs get -H -o value setuid zroot/three; stat -f %Lp /mnt").split() == ["off", "700"]
 
 
+@pytest.mark.thorough
 def test_a_homeserver_has_one_dataset_of_its_own(lab):
     def refused(sentence, **variables):
         good = dict(lab.servers["three"])

@@ -29,6 +29,7 @@ def test_check_of_a_machine_with_python_touches_nothing(with_python):
     touches_nothing(with_python)
 
 
+@pytest.mark.thorough
 def test_check_of_an_empty_pot_touches_nothing(with_pot):
     touches_nothing(with_pot)
 

@@ -63,6 +63,7 @@ def fault(site, life):
         yield struck
 
 
+@pytest.mark.thorough
 def test_ssh_that_is_cut(site, life, fault):
     code, said = fault.strike(WRITES, lambda: site.inside("pkill", "-f", "sshd: root", check=False))
     # Ansible's own attempts may have got through a cut of that length.

@@ -116,6 +116,7 @@ def test_full_dataset(site):
     site.succeed(changed=0)
 
 
+@pytest.mark.thorough
 def test_unreachable_ca(site, life):
     outcome = site.play("--tags", "tls", matrix_acme_directory=CLOSED)
     assert outcome.code != 0 and outcome.output.count("fatal:") == 1, outcome

@@ -87,6 +87,7 @@ def test_a_dry_run_of_a_move_tells_of_it(older, its_life):
     assert f"The pot {older.machine} would be made anew with FreeBSD 15.0, in place of 13.2." in outcome.words, outcome
 
 
+@pytest.mark.thorough
 def test_a_pot_that_cannot_follow_runs_on(older, its_life):
     outcome = older.play(playbook="patch", matrix_pot_release="15.0", matrix_certificate_warning_days=9999)
     assert outcome.code != 0 and "The former pot runs again, with FreeBSD 13.2." in outcome.words, outcome
