@@ -117,6 +117,7 @@ def test_second_run_changes_nothing(bridge):
     bridge.succeed(changed=0)
 
 
+@pytest.mark.thorough
 def test_consul_servers_that_want_a_certificate_refuse_an_agent_without(bridge):
     """Gossip needs none, and the agent is a member all the same: the role asks the servers something, and the agent
     keeps the one it has.
@@ -152,6 +153,7 @@ def test_a_reboot_brings_it_all_back(bridge):
     bridge.serves()
 
 
+@pytest.mark.thorough
 def test_switched_off_it_is_as_before(bridge):
     bridge.succeed(matrix_consul_dns=False)
     assert resolvers(bridge) == []
