@@ -66,6 +66,7 @@ ROLES = [
     "ldap_auth",
     "tls",
     "reverse_proxy",
+    "coturn",
     "control_user",
 ]
 CONSUL = {
@@ -95,6 +96,7 @@ def test_nothing_is_wrong_with_the_smallest_inventory(judge, role):
         ("pot_jail", {"pot_jail_name": "other", "pot_jail_ip": "10.0.0.9"}),
         ("synapse", {"synapse_smtp_host": "mail.example.com", "synapse_smtp_from": "a@example.com"}),
         ("control_user", {"control_user_name": "admin1"}),
+        ("coturn", {"coturn_server": True, "coturn_relay_ports": "50000-50099"}),
         ("postgresql", {"postgresql_database": "postgresql", "postgresql_settings": {"work_mem": "6MB"}}),
     ],
 )
