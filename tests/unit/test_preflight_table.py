@@ -1834,6 +1834,28 @@ def test_clashes_of_ports_interfaces_and_inherited_networks(check):
     assert check(servers) == []
 
 
+def test_clashes_of_calls_behind_one_router(check):
+    calls = {"matrix_turn": True, "matrix_turn_external_ip": "203.0.113.7"}
+    servers = two(**calls, ansible_host="host2")
+    servers["matrix1"].update(calls)
+    found = [str(problem) for problem in check(servers)]
+    assert found == [
+        "matrix2: matrix_turn_port: port 3478 of 203.0.113.7 leads to matrix1 already; "
+        "for example matrix_turn_port: 3479",
+        "matrix2: matrix_turn_tls_port: port 5349 of 203.0.113.7 leads to matrix1 already; "
+        "for example matrix_turn_tls_port: 5350",
+        "matrix2: matrix_turn_relay_ports: 49152-50175 has ports of 203.0.113.7 that lead to matrix1 already; "
+        'for example matrix_turn_relay_ports: "50176-51199"',
+    ]
+    servers["matrix2"].update(matrix_turn_port=3479, matrix_turn_tls_port=5350, matrix_turn_relay_ports="50175-50190")
+    assert [problem.variable for problem in check(servers)] == ["matrix_turn_relay_ports"]
+    servers["matrix2"]["matrix_turn_relay_ports"] = "50176-51199"
+    assert check(servers) == []
+    del servers["matrix2"]["matrix_turn_port"]
+    servers["matrix2"]["matrix_turn_external_ip"] = "203.0.113.8"
+    assert check(servers) == []
+
+
 def test_clashes_of_pots_own_configuration(check):
     servers = two(pot_jail_settings={"POT_ZFS_ROOT": "zroot/pot", "POT_CACHE": "/var/cache/pot"})
     servers["matrix1"]["pot_jail_settings"] = {"POT_ZFS_ROOT": "tank/pot"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, names, network, turn, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, path, port
 
 if t.TYPE_CHECKING:
@@ -45,6 +46,34 @@ NEEDED = ("matrix_ip", "matrix_host")
 _OURS = ("turn_uris", "turn_shared_secret", "turn_shared_secret_path", "turn_username", "turn_password")
 
 
+def claims(server: Server) -> t.Iterator[Claim]:
+    """The ports of an address, that of a router, which lead to this server."""
+    address = server["matrix_turn_external_ip"]
+    if server["matrix_turn"] is not True or not address:
+        return
+    for name, example in (("matrix_turn_port", "3479"), ("matrix_turn_tls_port", "5350")):
+        number = server.effective(name)
+        words = f"port {number} of {address} leads to "
+        if number and not (name == "matrix_turn_tls_port" and server.tls_mode == "none"):
+            yield Claim(name, address, "turn", number, words, " already", example)
+    ports = server.effective("matrix_turn_relay_ports")
+    if not ports:
+        return
+    first, last = turn.first_and_last(ports)
+    for number in range(first, last + 1):
+        # Said once, however many they share.
+        yield Claim(
+            "matrix_turn_relay_ports",
+            address,
+            "relayed",
+            number,
+            f"{ports} has ports of {address} that lead to ",
+            " already",
+            '"50176-51199"',
+            implied_by="relayed",
+        )
+
+
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     wanted = server["matrix_turn"]
@@ -66,7 +95,9 @@ def check(server: Server, controller: Controller) -> None:
 def _settings(server: Server) -> None:
     for option in ("synapse_settings", "synapse_secret_settings"):
         settings = server.given.get(option)
-        for name in _OURS if isinstance(settings, dict) else ():
+        if not isinstance(settings, dict):
+            continue
+        for name in _OURS:
             if name in settings:
                 server.report(option, f"{name} is what matrix_turn sets; leave it out", f"{option}: {{}}")
 
