@@ -125,6 +125,8 @@ TABLE = {
     "coturn_user_quota": [0, -1, 65536, "x", "012"],
     "coturn_user": ["root", "synapse", "a b", "", "a;b"],
     "coturn_uid": [0, 999, -1, "x", "02003"],
+    "coturn_directory": BAD_PATHS,
+    "coturn_config_directory": BAD_PATHS,
     "coturn_log_backups": [-1, 1001, "x", "", "07"],
     "node_exporter_listen_address": ["0.0.0.0", "localhost", "", "10.0.0.5:9100", "*"],
     "node_exporter_user": ["root", "synapse", "a b", "", "a;b"],

@@ -28,6 +28,8 @@ CONFIG = "/usr/local/etc/turnserver.conf"
 SECRET = "/mnt/matrixdata/coturn/secret"
 COPY = "/usr/local/etc/turnserver"
 DROP_IN = "/usr/local/etc/matrix-synapse/homeserver.d/turn.yaml"
+# What there is of the pot's own server, besides its package.
+OWN = f"{CONFIG} {COPY} /var/db/turnserver /var/log/turnserver /mnt/matrixdata/coturn"
 # Those that have something to do with a part that comes or goes.
 PARTS = ("synapse", "coturn", "consul_agent", "remote_log", "tls")
 FORBIDDEN = 403
@@ -55,7 +57,11 @@ def turn(site):
         "synapse_secret_settings": {},
     }
     # Without role tls, which knows of the copies it is to make only from what this role has it told.
-    site.roles("synapse", "coturn", **variables)
+    foretold = site.ansible("site", "--check", "--diff", "--tags", "synapse,coturn", **variables)
+    assert foretold.code == 0, foretold.output[-4000:]
+    assert site.jail_run(f"ls -d {OWN} {DROP_IN} 2>/dev/null; pw usershow turnserver", check=False) == ""
+    done = site.roles("synapse", "coturn", **variables)
+    assert foretold.changes == done.changes, (foretold.changes, done.changes)
     yield variables
     site.roles("coturn", matrix_turn=False, synapse_secret_settings={})
     site.roles(*PARTS)
@@ -135,7 +141,10 @@ def test_it_listens_at_the_address_of_the_pot_as_an_account_of_its_own(site, tur
     ports = site.jail_run("sockstat -4 -6 -l").splitlines()
     own = [line.split() for line in ports if "turnserve" in line]
     assert own and {words[0] for words in own} == {"turnserver"}
-    assert {words[5] for words in own} == {f"{site.jail}:3478", f"{site.jail}:5349"}
+    # Beside what is still relayed for the clients of other tests.
+    places = [words[5].rpartition(":") for words in own]
+    assert {place[0] for place in places} == {site.jail}
+    assert {place[2] for place in places if not 49152 <= int(place[2]) <= 50175} == {"3478", "5349"}
     modes = site.jail_run(f"stat -f '%Su:%Sg %Lp' {CONFIG} {SECRET} {COPY} {COPY}/privkey.pem")
     assert modes.split("\n")[:4] == [
         "root:turnserver 640",
@@ -151,8 +160,9 @@ def test_a_second_run_changes_nothing_and_the_others_know_it(site, turn):
     assert not [change for change in done.changes if "coturn" in change or "synapse" in change], done.changes
     secret = site.jail_run(f"cat {SECRET}").strip()
     assert len(secret) == 64 and secret not in done.output
-    again = site.ansible("site", **turn)
-    assert again.changes == [], again.changes
+    for arguments in ([], ["--check", "--diff"]):
+        again = site.ansible("site", *arguments, **turn)
+        assert again.code == 0 and again.changes == [], again.output[-4000:]
 
     def announced():
         return json.loads(fetch(f"http://{site.consul[0]}:8500/v1/health/service/matrix-turn?passing"))
@@ -214,6 +224,16 @@ def test_verify_names_a_server_that_is_stopped_or_has_another_secret(site, turn)
     assert failure.endswith("401 Unauthorized (look at matrix_turn, then run site with --tags coturn)")
 
 
+def test_verify_asks_a_server_elsewhere_too(site, turn):
+    uris = [f"turn:{site.jail}:3478?transport={transport}" for transport in ("udp", "tcp")]
+    # The one here, as if it were another one's.
+    elsewhere = {"uris": uris, "secret": site.jail_run(f"cat {SECRET}").strip()}
+    assert site.verify(**{**turn, "matrix_turn": elsewhere}) == []
+    (failure,) = site.verify(**{**turn, "matrix_turn": {**elsewhere, "secret": "S3another"}})
+    assert failure.startswith(f"The TURN server elsewhere relays for those whom Synapse sends: no, {uris[0]}: ")
+    assert failure.endswith("401 Unauthorized (look at matrix_turn, then run site with --tags coturn)")
+
+
 def test_wrong_values_are_refused_by_name(site, turn):
     done = site.ansible(
         "site",
@@ -239,10 +259,14 @@ def test_wrong_values_are_refused_by_name(site, turn):
 
 def test_a_server_elsewhere_takes_its_place_and_none_is_left_in_the_end(site, turn):
     elsewhere = {"uris": ["turn:turn.example.com?transport=udp"], "secret": "S3" + secrets.token_hex(12)}
-    done = site.ansible("site", "--tags", "coturn", "--diff", **{**turn, "matrix_turn": elsewhere})
+    replaced = {**turn, "matrix_turn": elsewhere}
+    foretold = site.ansible("site", "--tags", "coturn", "--check", "--diff", **replaced)
+    assert foretold.code == 0 and elsewhere["secret"] not in foretold.output, foretold.output[-4000:]
+    assert site.jail_run("pgrep -x turnserver")
+    done = site.ansible("site", "--tags", "coturn", "--diff", **replaced)
     assert done.code == 0 and elsewhere["secret"] not in done.output, done.output[-4000:]
-    gone = f"{CONFIG} {COPY} /var/db/turnserver /var/log/turnserver /mnt/matrixdata/coturn"
-    assert site.jail_run(f"ls -d {gone} 2>/dev/null", check=False) == ""
+    assert foretold.changes == done.changes, (foretold.changes, done.changes)
+    assert site.jail_run(f"ls -d {OWN} 2>/dev/null", check=False) == ""
     assert site.jail_run("pgrep turnserver; sysrc -in turnserver_user; pw usershow turnserver", check=False) == ""
     assert site.jail_run("sysrc -n turnserver_enable") == "NO\n"
     client = site.client()
