@@ -431,7 +431,6 @@ GOOD_VALUES = {
 GOOD_OPTIONS = {
     **{option: PATHS for option, known in OPTIONS.items() if known.check is storage.plain_path},
     "coturn_listen_address": ["10.0.0.5", "2001:db8::5"],
-    "coturn_realm": DOMAINS,
     "coturn_user_quota": [1, "12"],
     "coturn_user": ["turnserver", "turn1"],
     "coturn_uid": [1000, "2003"],

@@ -121,7 +121,6 @@ TABLE = {
     "remote_log_buffer_size": [-1, "1G", 1.5, "", True],
     "remote_log_reconnect_seconds": [0, -1, "5s", "", 1.5],
     "coturn_listen_address": ["0.0.0.0", "localhost", "", "10.0.0.5:3478", "*"],
-    "coturn_realm": ["example", "10.0.0.5", "a b.example", "", "example.com:1"],
     "coturn_user_quota": [0, -1, 65536, "x", "012"],
     "coturn_user": ["root", "synapse", "a b", "", "a;b"],
     "coturn_uid": [0, 999, -1, "x", "02003"],

@@ -118,6 +118,14 @@ def test_options_of_the_role_will_do(judge, role, given):
             {"matrix_domain": ""},
             "matrix_domain is not set, and the role synapse needs it (or synapse_server_name)",
         ),
+        ("coturn", {"matrix_domain": ""}, "matrix_domain is not set, and the role coturn needs it (or coturn_realm)"),
+        ("coturn", {"matrix_ip": ""}, "matrix_ip is not set, and the role coturn needs it (or coturn_listen_address)"),
+        ("coturn", {"coturn_realm": "10.0.0.5"}, "matrix1: coturn_realm: "),
+        (
+            "coturn",
+            {"coturn_server": {"uris": ["turn:a.example.com"]}},
+            "matrix1: coturn_server: the value has no secret",
+        ),
         (
             "node_exporter",
             {"node_exporter_disabled_collectors": "zfs"},

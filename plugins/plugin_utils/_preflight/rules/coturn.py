@@ -33,7 +33,6 @@ VARIABLES = {
 }
 OPTIONS = {
     "coturn_listen_address": Variable(network.listen_address, "10.0.0.5", empty=False),
-    "coturn_realm": Variable(network.domain, "example.com", empty=False),
     "coturn_user_quota": Variable(values.whole_number(1, 65535), "12", empty=False),
     "coturn_user": Variable(_user, "turnserver", empty=False),
     "coturn_uid": Variable(values.whole_number(1000, 2**31 - 1), "2003", empty=False),
@@ -41,7 +40,7 @@ OPTIONS = {
     "coturn_config_directory": path("/usr/local/etc/matrix-synapse/homeserver.d"),
     "coturn_log_backups": Variable(values.whole_number(0, 1000), "7", empty=False),
 }
-NEEDED = ("matrix_ip", "matrix_host")
+NEEDED = ("matrix_ip", "matrix_domain")
 # Settings of Synapse that this part writes.
 _OURS = ("turn_uris", "turn_shared_secret", "turn_shared_secret_path", "turn_username", "turn_password")
 
