@@ -41,12 +41,12 @@ options:
       - V(applied) goes by O(config), as the program does. It lets nginx read what it has not read yet, gets and
         installs the certificate, lets nginx read that, has the copies made that others need, and makes the test of
         O(proof).
-      - V(copied) only has the copies made, by O(config) too.
+      - V(copied) only has the copies made, for parts that have just made the directories for them.
     type: str
     choices: [prepared, applied, copied]
     required: true
   settings:
-    description: What the certificate is to be. Required for O(state=prepared).
+    description: What the certificate is to be. Required for O(state=prepared) and O(state=copied).
     type: dict
     suboptions:
       mode:
@@ -230,7 +230,7 @@ options:
             elements: str
             required: true
   config:
-    description: File with O(settings) as JSON, with all of them, for O(state=applied), O(state=copied) and the program.
+    description: File with O(settings) as JSON, with all of them, for O(state=applied) and the program.
     type: path
     default: /usr/local/etc/matrix-tls.json
   proof:
@@ -312,7 +312,7 @@ def ensure(module: AnsibleModule, changes: Changes) -> None:
         if module.check_mode:
             upkeep.predict()
     elif module.params["state"] == "copied":
-        Upkeep(read_settings(module.params["config"]), changes).copy()
+        Upkeep(module.params["settings"], changes).copy()
     elif not module.check_mode:
         upkeep = Upkeep(read_settings(module.params["config"]), changes)
         upkeep.apply()
@@ -323,7 +323,7 @@ def ensure(module: AnsibleModule, changes: Changes) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=specification.ARGUMENTS,
-        required_if=[("state", "prepared", ["settings"])],
+        required_if=[("state", "prepared", ["settings"]), ("state", "copied", ["settings"])],
         supports_check_mode=True,
     )
     short_secrets.spare_short(module)

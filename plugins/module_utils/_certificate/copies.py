@@ -24,18 +24,21 @@ def make(wanted: dict, pair: Pair, changes: Changes) -> None:
     """Make one copy what the pair is, and tell its service; Sentence when it cannot be told, for the next time.
 
     wanted: an item of the settings' C(copies). Nothing is done where its directory is missing: the part that needs the
-    copy is not set up yet, or no longer.
+    copy is not set up yet, or no longer. In check mode what is missing is what that part would have made by now.
     """
     directory = wanted["directory"]
-    if not os.path.isdir(directory) or pair.problem() is not None:
+    if not changes.check and (not os.path.isdir(directory) or pair.problem() is not None):
         return
     try:
-        attributes = no_links.Attributes(0, grp.getgrnam(wanted["group"]).gr_gid, _MODE)
+        group = grp.getgrnam(wanted["group"]).gr_gid
     except KeyError:
-        raise Sentence(f"there is no group {wanted['group']}, which is to read {directory}") from None
+        if not changes.check:
+            raise Sentence(f"there is no group {wanted['group']}, which is to read {directory}") from None
+        group = -1
+    attributes = no_links.Attributes(0, group, _MODE)
     copy, untold = Pair(directory), os.path.join(directory, ".untold")
     texts = pair.texts()
-    right = copy.texts() == texts and all(_has(path, attributes) for path in copy.paths)
+    right = all(texts) and copy.texts() == texts and all(_has(path, attributes) for path in copy.paths)
     if right and not os.path.exists(untold):
         return
     changes.note(

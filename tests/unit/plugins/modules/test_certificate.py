@@ -52,11 +52,11 @@ class Place:
 
     def run(self, state, check=False, pair="", ports=(), **settings):
         """What the module returns. ports: at which nginx is asked."""
-        if state != "prepared":
+        if state == "applied":
             self.write(**settings)
         arguments = {
             "state": state,
-            **({"settings": {**self.settings, **settings}} if state == "prepared" else {"config": str(self.config)}),
+            **({"settings": {**self.settings, **settings}} if state != "applied" else {"config": str(self.config)}),
             "pair": pair,
             "proof": {"address": "127.0.0.1", "ports": list(ports), "timeout": 0},
             "program": str(self.program),
@@ -359,6 +359,17 @@ def test_a_service_that_does_not_run_is_not_told(place, copy):
     (place.top / "no-service").touch()
     assert place.run("copied", copies=[copy])["changed"] and told(place) == ["service turn onestatus"]
     assert not place.run("copied", copies=[copy])["changed"]
+
+
+def test_a_dry_run_foretells_copies_for_which_only_the_run_makes_directory_and_group(place, copy):
+    wanted = {**copy, "directory": str(place.top / "none"), "group": "no-such-group"}
+    for _pair in ("missing", "there"):
+        foretold = place.run("copied", check=True, copies=[wanted])
+        assert foretold["changes"] == ["copied the certificate for turn"]
+        place.run("prepared", copies=[wanted])
+    assert not (place.top / "none").exists() and told(place) == []
+    place.run("copied", copies=[copy])
+    assert place.run("copied", check=True, copies=[copy])["changes"] == []
 
 
 def test_nothing_is_copied_where_nobody_wants_it(place, copy):
