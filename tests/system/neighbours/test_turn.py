@@ -234,6 +234,16 @@ def test_verify_asks_a_server_elsewhere_too(site, turn):
     assert failure.endswith("401 Unauthorized (look at matrix_turn, then run site with --tags coturn)")
 
 
+def test_a_change_with_which_it_does_not_come_up_is_undone(site, turn):
+    before = site.jail_run(f"cat {CONFIG}")
+    # An address that the pot does not have.
+    done = site.ansible("site", "--tags", "coturn", **{**turn, "coturn_listen_address": "10.199.0.99"})
+    assert done.code != 0 and "look at matrix_turn_port, matrix_turn_tls_port" in done.words, done.output[-4000:]
+    assert site.jail_run(f"cat {CONFIG}") == before
+    assert site.roles("coturn", **turn).changes == []
+    assert site.verify(**turn) == []
+
+
 def test_wrong_values_are_refused_by_name(site, turn):
     done = site.ansible(
         "site",
