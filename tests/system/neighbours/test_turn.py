@@ -234,6 +234,7 @@ def test_verify_asks_a_server_elsewhere_too(site, turn):
     assert failure.endswith("401 Unauthorized (look at matrix_turn, then run site with --tags coturn)")
 
 
+@pytest.mark.thorough
 def test_a_change_with_which_it_does_not_come_up_is_undone(site, turn):
     before = site.jail_run(f"cat {CONFIG}")
     # An address that the pot does not have.
