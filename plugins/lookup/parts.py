@@ -13,8 +13,9 @@ description:
   - Every role of the collection that is a part of a homeserver has a plate, C(meta/part.yml). It states, as plain data
     made of the role's options, whether the part is on, its ports, the services it announces, its log files, its data,
     the datasets of its own below the homeserver's, the attributes that the pot needs for it, its packages, its rc
-    services, what has to be done before its packages are upgraded, how to prove that it works, how to see what is left
-    of it when it is off, and what is done in the pot before that is removed.
+    services, the copies of the certificate that these read, what has to be done before its packages are upgraded, how
+    to prove that it works, how to see what is left of it when it is off, and what is done in the pot before that is
+    removed. An element of a list of texts that is stated on a condition has the text under C(each).
   - Whatever has to know something of all parts reads it here, and knows no part by name.
 options:
   _terms:
@@ -38,7 +39,18 @@ options:
         as its part; they are those of the parts that are off, and one passes where an earlier run has left something.
     type: str
     choices:
-      [ports, services, logs, data, datasets, attributes, packages, rc_services, before_upgrade, farewells, remains]
+      - ports
+      - services
+      - logs
+      - data
+      - datasets
+      - attributes
+      - packages
+      - rc_services
+      - certificate_copies
+      - before_upgrade
+      - farewells
+      - remains
 """
 
 EXAMPLES = r"""

@@ -24,8 +24,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: With O(state=prepared), which knows the settings, it tells what O(state=applied) would do as well. The CA
-      is not asked, nor is nginx.
+    details: With O(state=prepared), which knows the settings, it tells what O(state=applied) would do as well, but for
+      the copies. The CA is not asked, nor is nginx.
   diff_mode:
     support: full
     details: Of certificates their names, issuer, end and fingerprint; of keys nothing.
@@ -39,12 +39,14 @@ options:
     description:
       - V(prepared) installs O(program) and makes sure of a pair that nginx can start with.
       - V(applied) goes by O(config), as the program does. It lets nginx read what it has not read yet, gets and
-        installs the certificate, lets nginx read that, and makes the test of O(proof).
+        installs the certificate, lets nginx read that, has the copies made that others need, and makes the test of
+        O(proof).
+      - V(copied) only has the copies made, for parts that have just made the directories for them.
     type: str
-    choices: [prepared, applied]
+    choices: [prepared, applied, copied]
     required: true
   settings:
-    description: What the certificate is to be. Required for O(state=prepared).
+    description: What the certificate is to be. Required for O(state=prepared) and O(state=copied).
     type: dict
     suboptions:
       mode:
@@ -202,6 +204,31 @@ options:
                 type: list
                 elements: path
                 required: true
+      copies:
+        description:
+          - Copies of the pair for services that cannot read nginx's. They are made where their directory is, belong to
+            root, and are replaced after nginx could read a new pair.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          directory:
+            description: Directory of root's in which C(fullchain.pem) and C(privkey.pem) are put.
+            type: path
+            required: true
+          group:
+            description: Group that may read them.
+            type: str
+            required: true
+          service:
+            description: The rc service that reads them.
+            type: str
+            required: true
+          reload:
+            description: Command by which it is told, when it runs, that they are others.
+            type: list
+            elements: str
+            required: true
   config:
     description: File with O(settings) as JSON, with all of them, for O(state=applied) and the program.
     type: path
@@ -284,6 +311,8 @@ def ensure(module: AnsibleModule, changes: Changes) -> None:
         upkeep.prepare(module.params["pair"])
         if module.check_mode:
             upkeep.predict()
+    elif module.params["state"] == "copied":
+        Upkeep(module.params["settings"], changes).copy()
     elif not module.check_mode:
         upkeep = Upkeep(read_settings(module.params["config"]), changes)
         upkeep.apply()
@@ -294,7 +323,7 @@ def ensure(module: AnsibleModule, changes: Changes) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec=specification.ARGUMENTS,
-        required_if=[("state", "prepared", ["settings"])],
+        required_if=[("state", "prepared", ["settings"]), ("state", "copied", ["settings"])],
         supports_check_mode=True,
     )
     short_secrets.spare_short(module)

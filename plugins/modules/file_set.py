@@ -42,9 +42,10 @@ options:
         type: path
         required: true
       state:
-        description: V(absent) removes a directory with all that is in it.
+        description: V(absent) removes a directory with all that is in it. V(generated) makes a file with a random
+          secret of hexadecimal digits unless there is one that says something.
         type: str
-        choices: [file, directory, absent]
+        choices: [file, directory, absent, generated]
         default: file
       content:
         description: Text of the file. V(file) needs this, O(files[].secret) or what stands for them.
@@ -52,6 +53,13 @@ options:
       secret:
         description: Text of the file that is shown nowhere.
         type: str
+      fills:
+        description:
+          - Words in O(files[].secret) that what a file says takes the place of, each with the file's path. So a secret
+            that the host has made gets into a configuration without leaving it. The file has to hold one line.
+          - In check mode, where the file may not be there yet, its word stays.
+        type: dict
+        default: {}
       owner:
         description: Account that owns it.
         type: str
@@ -168,9 +176,10 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import
 def main():
     entry = {
         "path": {"type": "path", "required": True},
-        "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
+        "state": {"type": "str", "choices": ["file", "directory", "absent", "generated"], "default": "file"},
         "content": {"type": "str"},
         "secret": {"type": "str", "no_log": True},
+        "fills": {"type": "dict", "default": {}},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str"},
         "mode": {"type": "raw"},

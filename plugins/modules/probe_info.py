@@ -38,7 +38,8 @@ options:
         description:
           - Variables to look at instead of O(checks[].variable) when a certain part fails.
           - The parts are C(server), C(tls) and C(credentials) with O(checks[].kind=smtp), and C(directory), C(tls),
-            C(credentials), C(base) and C(filter) with O(checks[].kind=ldap).
+            C(credentials), C(base) and C(filter) with O(checks[].kind=ldap). V(turn) has
+            those of V(smtp).
         type: dict
       tag:
         description:
@@ -70,10 +71,13 @@ options:
           - V(delegation) - the web site of the domain O(checks[].target) serves well-known documents of Matrix that say
             what O(checks[].documents) says. It is asked at the address that the name has, with redirects, and those of
             O(checks[].ca_file) are trusted beside the system's.
+          - V(turn) - each URI of TURN in O(checks[].target), with blanks between them, gives a client with credentials,
+            which are made of the secret in O(checks[].password) or O(checks[].secret_file), an address, and takes it
+            back. Without a secret it has to ask for credentials, for the realm O(checks[].body).
           - V(command) - the command O(checks[].argv) ends with 0 and prints what O(checks[].body) matches.
         type: str
         required: true
-        choices: [service, mount, space, file, command, http, tcp, closed, certificate, smtp, ldap, delegation]
+        choices: [service, mount, space, file, command, http, tcp, closed, certificate, smtp, ldap, delegation, turn]
       target:
         description: See O(checks[].kind).
         type: str
@@ -141,7 +145,7 @@ options:
         description: Login at the mail server or HTTP server.
         type: str
       password:
-        description: Password of O(checks[].user).
+        description: Password of O(checks[].user), or the secret that a TURN server shares with others.
         type: str
       ldap:
         description: Options of M(potluck.matrix.ldap_bind_info).
@@ -153,6 +157,12 @@ options:
       documents:
         description: What the documents C(server) and C(client) of a domain have to hold, each a dictionary.
         type: dict
+      secret_file:
+        description: File that holds the secret of a TURN server, in the place of O(checks[].password).
+        type: path
+      shown:
+        description: File whose first certificate a TURN server has to show where TLS is spoken.
+        type: path
       advisory:
         description: What is wrong makes the check pass, with a message that begins with C(warning).
         type: bool

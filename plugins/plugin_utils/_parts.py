@@ -27,6 +27,7 @@ _KEYS = (
     "attributes",
     "packages",
     "rc_services",
+    "certificate_copies",
     "before_upgrade",
     "farewells",
     "checks_host",
@@ -37,8 +38,8 @@ _KEYS = (
 _REMAINS = "remains"
 # What is listed without the part it belongs to would say nothing.
 _OWNED = ("packages", _REMAINS)
-# In every element of a list, whether it is stated at all.
-_CONDITION = "when"
+# In every element of a list, whether it is stated at all; an element that is a text then has the text under the other.
+_CONDITION, _TEXT = "when", "each"
 
 
 class BadPlate(Exception):
@@ -115,6 +116,8 @@ def _has_condition(element) -> bool:
 def _without_condition(element):
     if not _has_condition(element):
         return element
+    if set(element) == {_CONDITION, _TEXT}:
+        return element[_TEXT]
     return {key: value for key, value in element.items() if key != _CONDITION}
 
 

@@ -40,6 +40,7 @@ GOOD = {
 CONSUL = {"matrix_consul_servers": "10.0.0.2", "matrix_gossip_key": KEY, "matrix_datacenter": "dc1"}
 MAIL = {"matrix_smtp_host": "smtp.example.com", "matrix_smtp_from": "matrix@example.com"}
 LOGIN = {**MAIL, "matrix_smtp_user": "u", "matrix_smtp_password": SECRET}
+TURN = {"uris": ["turn:turn.example.com?transport=udp"], "secret": SECRET}
 LDAP = {"matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com", "matrix_ldap_password": SECRET}
 BRIDGE = {"matrix_pot_network_type": "public-bridge"}
 DNS = {**CONSUL, **BRIDGE, "matrix_consul_dns": True, "matrix_dns_forwarders": ["10.0.0.1"]}
@@ -1056,6 +1057,78 @@ TABLE = {
         ],
     ),
     "matrix_control_user_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_turn": (
+        {},
+        [
+            *((bad, "") for bad in BAD_BOOLEANS),
+            ("turn:turn.example.com", "is neither true nor false, nor a dictionary with uris and secret"),
+            ({}, "has no uris"),
+            ({**TURN, "uris": []}, "has no uris"),
+            ({"uris": TURN["uris"]}, "has no secret"),
+            ({**TURN, "secret": ""}, "has no secret"),
+            ({**TURN, "secret": 12345}, "has as secret something, which is a number; put it in quotes"),
+            ({**TURN, "secret": SECRET + "\n"}, "has as secret something, which holds a line break"),
+            ({**TURN, "username": "x"}, 'has the key "username", which is none of uris, secret'),
+            ({**TURN, "uris": "turn:turn.example.com"}, "is a text where a list"),
+            ({**TURN, "uris": ["turn.example.com"]}, "is not of the form turn:HOST:PORT"),
+            ({**TURN, "uris": ["turns:a.example.com?transport=udp"]}, "asks for TLS over UDP"),
+            ({**TURN, "uris": ["turn:a b"]}, "holds a blank"),
+            ({**TURN, "uris": ["turn:a.example.com:0"]}, "is not between 1 and 65535"),
+            ({**TURN, "uris": TURN["uris"] * 2}, "twice"),
+        ],
+    ),
+    "matrix_turn_host": ({}, [*BAD_HOSTS, *NOT_TEXT]),
+    "matrix_turn_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_turn_tls_port": ({}, [(bad, "") for bad in BAD_PORTS]),
+    "matrix_turn_relay_ports": (
+        {},
+        [
+            ("49152", "is not of the form FIRST-LAST"),
+            ("49152:50175", "is not of the form FIRST-LAST"),
+            ("50175-49152", "has fewer than ten ports"),
+            ("50000-50005", "has fewer than ten ports"),
+            ("80-50175", "begins with a port below 1024"),
+            ("49152-65536", "is not between 1 and 65535"),
+            ("", "is empty"),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_turn_external_ip": (
+        {},
+        [
+            ("turn.example.com", "is not an IP address"),
+            ("203.0.113.7/24", "has a prefix length"),
+            ("203.0.113.7/10.0.0.5", "has a prefix length"),
+            ("0.0.0.0", "is the unspecified address"),
+            ("2001:DB8::1", 'not in its normal form "2001:db8::1"'),
+            *NOT_TEXT,
+        ],
+    ),
+    "matrix_turn_allowed_peers": (
+        {},
+        [
+            ("10.0.0.0/24", "is a text where a list"),
+            (["10.0.0.1/8"], "not the first address"),
+            (["0.0.0.0/0"], "trust everybody"),
+            (["10.0.0.1-10.0.0.9"], "not an address or a network"),
+            (["10.0.0.1", "10.0.0.1"], "is given twice"),
+            (["a.example.com"], "not an address or a network"),
+            ("", "is empty"),
+            (None, "missing"),
+        ],
+    ),
+    "matrix_turn_lifetime": (
+        {},
+        [
+            ("1", "is not a number of minutes, hours or days"),
+            ("1 h", "is not a number of minutes"),
+            ("0h", "is not a number of minutes"),
+            ("4m", "is not between 5m and 7d"),
+            ("8d", "is not between 5m and 7d"),
+            ("", "is empty"),
+            *NOT_TEXT,
+        ],
+    ),
     "matrix_node_exporter_port": ({}, [(bad, "") for bad in BAD_PORTS]),
     "matrix_ldap_proxy_port": ({}, [(bad, "") for bad in BAD_PORTS]),
     "matrix_ldap_filter": (
@@ -1399,6 +1472,44 @@ def test_potlucks_texts_mean_what_they_say(check, word, truth):
 
 MORE = [
     (
+        {"matrix_turn": True, "matrix_turn_host": "turn.example.org"},
+        "matrix_turn_host",
+        '"turn.example.org" is not what the certificate is for, neither matrix_host nor one of matrix_extra_domains; '
+        "for example matrix_extra_domains: [turn.example.org]",
+    ),
+    (
+        {**BRIDGE, "matrix_turn": True},
+        "matrix_turn_external_ip",
+        "is not set, but with matrix_turn: true others have to reach the pot, which is behind the address of its host "
+        "(matrix_pot_network_type is public-bridge)",
+    ),
+    (
+        {"matrix_turn": True, "matrix_turn_external_ip": "2001:db8::7"},
+        "matrix_turn_external_ip",
+        '"2001:db8::7" and matrix_ip "10.0.0.5" are not of one kind',
+    ),
+    (
+        {"matrix_turn": True, "matrix_turn_relay_ports": "8000-9000"},
+        "matrix_turn_relay_ports",
+        "8000-9000 holds 8447, the port of the reverse proxy",
+    ),
+    ({"matrix_turn": True, "matrix_turn_port": 443}, "matrix_turn_port", "443 is the port of the reverse proxy"),
+    (
+        {"matrix_turn": True, "matrix_turn_port": 5349},
+        "matrix_turn_port",
+        "5349 is the port of the TURN server with TLS",
+    ),
+    (
+        {"matrix_turn": TURN, "synapse_settings": {"turn_uris": ["turn:a"]}},
+        "synapse_settings",
+        "turn_uris is what matrix_turn sets; leave it out",
+    ),
+    (
+        {"matrix_turn": True, "synapse_secret_settings": {"turn_shared_secret": SECRET}},
+        "synapse_secret_settings",
+        "turn_shared_secret is what matrix_turn sets; leave it out",
+    ),
+    (
         {"matrix_control_user": True, "matrix_control_user_key": ssh_key(), "matrix_pot_network_type": "inherit"},
         "matrix_control_user_port",
         "22 is the port of the host's own sshd",
@@ -1720,6 +1831,28 @@ def test_clashes_of_ports_interfaces_and_inherited_networks(check):
     servers["matrix1"].update(LDAP, matrix_pot_network_type="inherit")
     assert [problem.variable for problem in check(servers)] == ["matrix_ldap_proxy_port"]
     servers["matrix2"]["matrix_ldap_proxy_port"] = 3891
+    assert check(servers) == []
+
+
+def test_clashes_of_calls_behind_one_router(check):
+    calls = {"matrix_turn": True, "matrix_turn_external_ip": "203.0.113.7"}
+    servers = two(**calls, ansible_host="host2")
+    servers["matrix1"].update(calls)
+    found = [str(problem) for problem in check(servers)]
+    assert found == [
+        "matrix2: matrix_turn_port: port 3478 of 203.0.113.7 leads to matrix1 already; "
+        "for example matrix_turn_port: 3479",
+        "matrix2: matrix_turn_tls_port: port 5349 of 203.0.113.7 leads to matrix1 already; "
+        "for example matrix_turn_tls_port: 5350",
+        "matrix2: matrix_turn_relay_ports: 49152-50175 has ports of 203.0.113.7 that lead to matrix1 already; "
+        'for example matrix_turn_relay_ports: "50176-51199"',
+    ]
+    servers["matrix2"].update(matrix_turn_port=3479, matrix_turn_tls_port=5350, matrix_turn_relay_ports="50175-50190")
+    assert [problem.variable for problem in check(servers)] == ["matrix_turn_relay_ports"]
+    servers["matrix2"]["matrix_turn_relay_ports"] = "50176-51199"
+    assert check(servers) == []
+    del servers["matrix2"]["matrix_turn_port"]
+    servers["matrix2"]["matrix_turn_external_ip"] = "203.0.113.8"
     assert check(servers) == []
 
 

@@ -66,6 +66,7 @@ ROLES = [
     "ldap_auth",
     "tls",
     "reverse_proxy",
+    "coturn",
     "control_user",
 ]
 CONSUL = {
@@ -95,6 +96,7 @@ def test_nothing_is_wrong_with_the_smallest_inventory(judge, role):
         ("pot_jail", {"pot_jail_name": "other", "pot_jail_ip": "10.0.0.9"}),
         ("synapse", {"synapse_smtp_host": "mail.example.com", "synapse_smtp_from": "a@example.com"}),
         ("control_user", {"control_user_name": "admin1"}),
+        ("coturn", {"coturn_server": True, "coturn_relay_ports": "50000-50099"}),
         ("postgresql", {"postgresql_database": "postgresql", "postgresql_settings": {"work_mem": "6MB"}}),
     ],
 )
@@ -115,6 +117,14 @@ def test_options_of_the_role_will_do(judge, role, given):
             "synapse",
             {"matrix_domain": ""},
             "matrix_domain is not set, and the role synapse needs it (or synapse_server_name)",
+        ),
+        ("coturn", {"matrix_domain": ""}, "matrix_domain is not set, and the role coturn needs it (or coturn_realm)"),
+        ("coturn", {"matrix_ip": ""}, "matrix_ip is not set, and the role coturn needs it (or coturn_listen_address)"),
+        ("coturn", {"coturn_realm": "10.0.0.5"}, "matrix1: coturn_realm: "),
+        (
+            "coturn",
+            {"coturn_server": {"uris": ["turn:a.example.com"]}},
+            "matrix1: coturn_server: the value has no secret",
         ),
         (
             "node_exporter",

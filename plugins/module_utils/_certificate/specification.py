@@ -37,6 +37,12 @@ _WATCH = {
     "address": {"type": "str", "default": ""},
     "metric": {"type": "dict", "options": _METRIC},
 }
+_COPY = {
+    "directory": {"type": "path", "required": True},
+    "group": {"type": "str", "required": True},
+    "service": {"type": "str", "required": True},
+    "reload": {"type": "list", "elements": "str", "required": True},
+}
 _SETTINGS = {
     "mode": {"type": "str", "choices": ["acme", "provided", "selfsigned", "none"], "required": True},
     "domain": {"type": "str", "required": True},
@@ -52,6 +58,7 @@ _SETTINGS = {
     "stamp": {"type": "path", "default": "/var/run/matrix-tls.loaded"},
     "acme": {"type": "dict", "options": _ACME, "required": True},
     "watch": {"type": "dict", "options": _WATCH, "required": True},
+    "copies": {"type": "list", "elements": "dict", "options": _COPY, "default": []},
 }
 _PROOF = {
     "address": {"type": "str", "required": True},
@@ -59,7 +66,7 @@ _PROOF = {
     "timeout": {"type": "int", "default": 15},
 }
 ARGUMENTS = {
-    "state": {"type": "str", "choices": ["prepared", "applied"], "required": True},
+    "state": {"type": "str", "choices": ["prepared", "applied", "copied"], "required": True},
     "settings": {"type": "dict", "options": _SETTINGS},
     "config": {"type": "path", "default": "/usr/local/etc/matrix-tls.json"},
     "proof": {"type": "dict", "options": _PROOF},

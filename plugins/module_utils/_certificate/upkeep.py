@@ -10,7 +10,7 @@ import ipaddress
 import json
 import os
 
-from ansible_collections.potluck.matrix.plugins.module_utils._certificate import proof, watch
+from ansible_collections.potluck.matrix.plugins.module_utils._certificate import copies, proof, watch
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.acme import Acme
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import (
     Certificate,
@@ -87,6 +87,14 @@ class Upkeep:
         self.nginx.reload()
         if self._write_metric():
             self.changes.note("the metric of the certificate")
+        self.copy()
+
+    def copy(self) -> None:
+        """Have others' copies be what is installed."""
+        if self.mode == "none":
+            return
+        for wanted in self.settings.get("copies") or []:
+            copies.make(wanted, self.pair, self.changes)
 
     def renew(self) -> None:
         """Have acme.sh renew its certificate when that is due, for apply() to install."""

@@ -11,6 +11,7 @@ import hashlib
 import os
 import pwd
 import re
+import secrets
 import shlex
 import shutil
 import stat
@@ -70,6 +71,21 @@ def present(path: str) -> os.stat_result | None:
     if stat.S_ISLNK(found.st_mode):
         raise Sentence(f"{path} is a symbolic link, which is not followed")
     return found
+
+
+def filled(text: str, fills: dict[str, str], check: bool) -> str:
+    """The text with what files say in the place of words. fills: path of a file by the word it stands for.
+
+    Sentence for a file that says nothing, or more than a line; in check mode the word stays where there is no file yet.
+    """
+    for word, path in fills.items():
+        found = texts([path]).get(path, "").strip()
+        if "\n" in found:
+            raise Sentence(f"{path} holds more than one line")
+        if not found and not check:
+            raise Sentence(f"{path} holds nothing")
+        text = text.replace(word, found or word)
+    return text
 
 
 def texts(paths: list[str]) -> dict[str, str]:
@@ -214,7 +230,7 @@ class FileSet:
         text = entry["secret"] if secret else entry["content"]
         if text is None:
             raise Sentence(f"{path}: content or secret is required")
-        content = to_bytes(text)
+        content = to_bytes(filled(text, entry.get("fills") or {}, self.check))
         if os.path.islink(os.path.dirname(path)):
             raise Sentence(f"{os.path.dirname(path)} is a symbolic link, which is not followed")
         found = present(path)
@@ -244,6 +260,15 @@ class FileSet:
             follow=True,
             accept=(lambda draft: self.judge(judge, draft, path)) if judge else None,
         )
+
+    def generated(self, entry: dict) -> None:
+        """Make a file with a secret of its own unless there is one that says something; Sentence as file()."""
+        path = entry["path"]
+        found = present(path)
+        old = texts([path])[path] if found is not None and stat.S_ISREG(found.st_mode) else ""
+        # An empty one, as a full disk leaves it, is none.
+        text = old if old.strip() else secrets.token_hex(32) + "\n"
+        self.file({**entry, "content": None, "secret": text, "validate": None, "fills": None})
 
     @staticmethod
     def draft(path: str) -> str:

@@ -30,7 +30,7 @@ LOCAL: dict[str, Check] = {
     "command": host.check_command,
 }
 # Those that ask over a network, for which remote() imports what they need.
-REMOTE = ("http", "tcp", "closed", "certificate", "smtp", "ldap", "delegation")
+REMOTE = ("http", "tcp", "closed", "certificate", "smtp", "ldap", "delegation", "turn")
 
 
 def remote(kind: str) -> Check:
@@ -51,6 +51,10 @@ def remote(kind: str) -> Check:
         from ansible_collections.potluck.matrix.plugins.module_utils._probe import delegation
 
         return delegation.check_delegation
+    if kind == "turn":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import turn
+
+        return turn.check_turn
     from ansible_collections.potluck.matrix.plugins.module_utils._probe import sockets
 
     found: Check = getattr(sockets, f"check_{kind}")
@@ -87,6 +91,9 @@ CHECK = {
     "ldap": {"type": "dict"},
     "every": {"type": "bool", "default": False},
     "documents": {"type": "dict"},
+    # Names of files, which are not secret.
+    "secret_file": {"type": "path", "no_log": False},
+    "shown": {"type": "path"},
     "advisory": {"type": "bool", "default": False},
     "remedy": {"type": "dict"},
 }

@@ -11,6 +11,7 @@ from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim im
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import (
     consul_agent,
     control_user,
+    coturn,
     homeserver,
     ldap_auth,
     node_exporter,
@@ -37,6 +38,7 @@ PARTS: tuple[t.Any, ...] = (
     synapse,
     tls,
     reverse_proxy,
+    coturn,
     ldap_auth,
     control_user,
     remote_log,

@@ -129,6 +129,14 @@ PARAMETERS = {
 APART = {"matrix_ip", "matrix_nossl", "matrix_control_user", "matrix_pot_mounts"}
 # Variable: why the walk leaves it out, and where it is tested instead.
 EXEMPT = {
+    "matrix_turn": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_host": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_port": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_tls_port": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_relay_ports": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_external_ip": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_allowed_peers": "off in this deployment: tests/system/neighbours/test_turn.py",
+    "matrix_turn_lifetime": "off in this deployment: tests/system/neighbours/test_turn.py",
     "matrix_host": "needs another certificate and the domain's web site: tests/system/neighbours/test_names.py",
     "matrix_domain": "a homeserver cannot be renamed: tests/system/neighbours/test_changes.py",
     "matrix_pot_name": "another pot: tests/system/rollout/test_rollout.py",

@@ -36,6 +36,7 @@ EVERYTHING = {
     "matrix_remote_log": "10.0.0.20",
     "matrix_control_user": True,
     "matrix_database": "postgresql",
+    "matrix_turn": True,
 }
 SCRATCH = {
     "ports": [{"port": 7000, "owner": "the scratch"}],
@@ -90,7 +91,7 @@ def test_the_parts_of_the_host_come_first_and_those_of_the_pot_as_they_are_liste
 
 def test_a_part_that_is_off_states_nothing(parts):
     off = {plate["name"]: plate for plate in parts(SMALL) if not plate["enabled"]}
-    assert set(off) == {"remote_log", "consul_agent", "postgresql", "ldap_auth", "control_user"}
+    assert set(off) == {"remote_log", "consul_agent", "postgresql", "ldap_auth", "coturn", "control_user"}
     assert all(
         not any(value for key, value in plate.items() if key not in ("name", "enabled")) for plate in off.values()
     )
@@ -133,6 +134,7 @@ def test_what_is_left_is_asked_of_parts_that_are_off(parts):
         "consul_agent",
         "postgresql",
         "ldap_auth",
+        "coturn",
         "control_user",
     ]
     assert all(set(check) <= set(CHECK) for check in found)
@@ -179,6 +181,23 @@ def test_spellings_of_roles_reach_the_plates(parts):
     (port,) = parts({**SMALL, "node_exporter_port": 9200}, "node_exporter", listed="ports")
     assert port["port"] == 9200
     assert "10.0.0.5:9200" in str(parts({**SMALL, "node_exporter_port": 9200}, checks="outside"))
+
+
+def test_a_turn_server_elsewhere_is_asked_and_nothing_of_it_is_here(parts):
+    elsewhere = {"uris": ["turn:turn.example.com"], "secret": "a word"}
+    (plate,) = parts({**EVERYTHING, "matrix_turn": elsewhere}, "coturn")
+    assert plate["enabled"] and not plate["checks_outside"]
+    assert all(not plate[key] for key in ("ports", "services", "logs", "data", "rc_services", "certificate_copies"))
+    named, asked = plate["checks_inside"]
+    assert named["target"].endswith("/turn.yaml")
+    assert (asked["target"], asked["password"]) == ("turn:turn.example.com", "a word")
+
+
+def test_copies_of_the_certificate_are_for_a_server_with_tls(parts):
+    (own,) = parts({**SMALL, "matrix_turn": "yes"}, listed="certificate_copies")
+    assert (own["service"], own["group"]) == ("turnserver", "turnserver")
+    assert parts({**SMALL, "matrix_turn": True, "matrix_nossl": True}, listed="certificate_copies") == []
+    assert parts({**SMALL, "matrix_turn": True}, "coturn", listed="rc_services") == ["turnserver"]
 
 
 def test_what_a_plate_is_not_asked_for_is_not_worked_out(parts):

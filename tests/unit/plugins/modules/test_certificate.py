@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import re
@@ -55,7 +56,7 @@ class Place:
             self.write(**settings)
         arguments = {
             "state": state,
-            **({"settings": {**self.settings, **settings}} if state == "prepared" else {"config": str(self.config)}),
+            **({"settings": {**self.settings, **settings}} if state != "applied" else {"config": str(self.config)}),
             "pair": pair,
             "proof": {"address": "127.0.0.1", "ports": list(ports), "timeout": 0},
             "program": str(self.program),
@@ -297,3 +298,83 @@ def test_settings_that_are_missing_are_told(place, text):
     assert place.run("applied")["msg"] == words
     done = place.call("apply")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", words + "\n")
+
+
+@pytest.fixture
+def copy(place, monkeypatch):
+    """A service that wants copies, and commands in the place of those that tell of it and tell it."""
+    commands = place.top / "bin"
+    commands.mkdir()
+    for name in ("service", "tell"):
+        (commands / name).write_text(f'#!/bin/sh\necho "$0 $*" >>{place.top}/told\n[ ! -e {place.top}/no-{name} ]\n')
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    (place.top / "copies").mkdir(mode=0o750)
+    group = grp.getgrgid(os.getgid()).gr_name
+    return {"directory": str(place.top / "copies"), "group": group, "service": "turn", "reload": ["tell", "it"]}
+
+
+def told(place):
+    path = place.top / "told"
+    found = [line.split("/")[-1] for line in path.read_text().splitlines()] if path.exists() else []
+    path.unlink(missing_ok=True)
+    return found
+
+
+def test_copies_follow_the_pair_and_their_service_is_told(place, copy):
+    directory = place.top / "copies"
+    place.run("prepared", copies=[copy])
+    assert os.listdir(directory) == []
+    assert place.run("copied", check=True, copies=[copy])["changed"] and os.listdir(directory) == []
+    made = place.run("copied", copies=[copy])
+    assert made["changes"] == ["copied the certificate for turn"] and "PRIVATE" not in json.dumps(made)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == {
+        path.name: path.read_bytes() for path in (place.chain, place.key)
+    }
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o640}
+    assert told(place) == ["service turn onestatus", "tell it"]
+    assert place.run("copied", copies=[copy])["changes"] == [] and told(place) == []
+    place.chain.unlink()
+    place.run("prepared", copies=[copy])
+    assert "copied the certificate for turn" in place.run("applied", copies=[copy])["changes"]
+    assert (directory / "fullchain.pem").read_text() == place.chain.read_text()
+    (directory / "privkey.pem").chmod(0o644)
+    assert place.run("applied", copies=[copy])["changes"] == ["copied the certificate for turn"]
+    assert stat.S_IMODE((directory / "privkey.pem").stat().st_mode) == 0o640
+
+
+def test_a_service_that_could_not_be_told_is_told_the_next_time(place, copy):
+    place.run("prepared", copies=[copy])
+    (place.top / "no-tell").touch()
+    failed = place.run("copied", copies=[copy])
+    assert failed["failed"] and "turn was not told of its certificate" in failed["msg"]
+    (place.top / "no-tell").unlink()
+    told(place)
+    assert place.run("copied", copies=[copy])["changed"] and told(place)[-1] == "tell it"
+    assert not place.run("copied", copies=[copy])["changed"]
+
+
+def test_a_service_that_does_not_run_is_not_told(place, copy):
+    place.run("prepared", copies=[copy])
+    (place.top / "no-service").touch()
+    assert place.run("copied", copies=[copy])["changed"] and told(place) == ["service turn onestatus"]
+    assert not place.run("copied", copies=[copy])["changed"]
+
+
+def test_a_dry_run_foretells_copies_for_which_only_the_run_makes_directory_and_group(place, copy):
+    wanted = {**copy, "directory": str(place.top / "none"), "group": "no-such-group"}
+    for _pair in ("missing", "there"):
+        foretold = place.run("copied", check=True, copies=[wanted])
+        assert foretold["changes"] == ["copied the certificate for turn"]
+        place.run("prepared", copies=[wanted])
+    assert not (place.top / "none").exists() and told(place) == []
+    place.run("copied", copies=[copy])
+    assert place.run("copied", check=True, copies=[copy])["changes"] == []
+
+
+def test_nothing_is_copied_where_nobody_wants_it(place, copy):
+    place.run("prepared", copies=[copy])
+    assert place.run("copied", copies=[{**copy, "directory": str(place.top / "none")}])["changes"] == []
+    assert place.run("copied", mode="none", copies=[copy])["changes"] == [] and os.listdir(place.top / "copies") == []
+    failed = place.run("copied", copies=[{**copy, "group": "no-such-group"}])
+    assert failed["failed"] and "there is no group no-such-group" in failed["msg"]

@@ -197,3 +197,43 @@ def test_what_the_controller_has_not_read_is_refused(run, tmp_path, key, value):
     result = run({"path": str(tmp_path / "f"), "mode": "0600", key: value})
     assert result["failed"] and result["msg"].startswith(f"{tmp_path}/f: {key} is read on the controller")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_secret_is_generated_once(run, tmp_path):
+    path = tmp_path / "secret"
+    wanted = {"path": str(path), "state": "generated", "mode": "0640"}
+    assert run(wanted, check=True)["changed"] and not path.exists()
+    made = run(wanted)
+    secret = path.read_text()
+    assert made["changed"] and len(secret.strip()) == 64 and secret.strip() not in json.dumps(made)
+    assert not run(wanted)["changed"] and path.read_text() == secret
+    assert run({**wanted, "mode": "0600"})["changed"]
+    assert path.read_text() == secret and stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("\n")
+    assert run(wanted)["changed"] and len(path.read_text().strip()) == 64 and path.read_text() != secret
+
+
+def test_what_is_no_file_does_not_become_a_secret(run, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "directory").mkdir()
+    for name, words in (("link", "is a symbolic link"), ("directory", "has to be a file")):
+        done = run({"path": str(tmp_path / name), "state": "generated", "mode": "0640"})
+        assert done["failed"] and words in done["msg"]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_configuration_is_filled_with_what_a_file_says(run, tmp_path):
+    secret, conf = tmp_path / "secret", tmp_path / "conf"
+    entries = [
+        {"path": str(secret), "state": "generated", "mode": "0640"},
+        {"path": str(conf), "secret": "key=@KEY@\n", "fills": {"@KEY@": str(secret)}, "mode": "0640"},
+    ]
+    assert run(*entries, check=True)["changed_paths"] == [str(secret), str(conf)]
+    done = run(*entries)
+    word = secret.read_text().strip()
+    assert conf.read_text() == f"key={word}\n" and word not in json.dumps(done)
+    assert not run(*entries)["changed"] and not run(*entries, check=True)["changed"]
+    for text, words in (("", "holds nothing"), ("a\nb\n", "holds more than one line")):
+        secret.write_text(text)
+        done = run(entries[1])
+        assert done["failed"] and words in done["msg"] and conf.read_text() == f"key={word}\n"
