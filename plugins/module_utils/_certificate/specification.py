@@ -54,7 +54,7 @@ _SETTINGS = {
     "watch": {"type": "dict", "options": _WATCH, "required": True},
 }
 _PROOF = {
-    "address": {"type": "str", "required": True},
+    "addresses": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "list", "elements": "int", "required": True},
     "timeout": {"type": "int", "default": 15},
 }
