@@ -24,8 +24,9 @@ V6 = "2001:db8:199::170"
 HOST6 = "2001:db8:199::70"
 NEIGHBOURS6 = "2001:db8:199::15"
 CONSUL6 = "2001:db8:199::16"
-# The only address of this name is NEIGHBOURS6.
+# Names with one address each: NEIGHBOURS6 and CONSUL6.
 NAME6 = "six.neigh.test"
+CONSUL_NAME6 = "consul.six.neigh.test"
 # Ports of the neighbours: directory, mail, logs, alerts.
 FORWARDED = (389, 587, 514, 9093)
 
@@ -84,7 +85,7 @@ def test_everything_listens_at_both(site, both):
     found = listeners(site)
     for port in (80, 443, 8448, 9100, 9109, 22):
         assert {(site.jail, port), (V6, port)} <= found, (port, sorted(found))
-    # Consul has one address for a node, which is the first.
+    # Consul has one address for a node: the first, since its servers are reached by that.
     assert (site.jail, 8301) in found and (V6, 8301) not in found
     conf = site.machine_run(f"cat /opt/pot/jails/{site.machine}/conf/pot.conf")
     assert f"ip=vtnet0|{site.jail} vtnet0|{V6}\n" in conf and "pot.stack=dual\n" in conf
@@ -143,9 +144,10 @@ def alone(site, both):
     site_name, six = site.neighbours_name, site.neighbours_name + "6"
     site.neighbours_name = six
     started, forwarders = [], []
+    named = {site.domain: V6, NAME6: NEIGHBOURS6, CONSUL_NAME6: CONSUL6}
     try:
         started.append("dns")
-        names = [f"{name}={address}" for name, address in ((site.domain, V6), (NAME6, NEIGHBOURS6))]
+        names = [f"{name}={address}" for name, address in named.items()]
         site.tell("dns", "start", "--address", NEIGHBOURS6, *(word for name in names for word in ("--host", name)))
         started.append("consul-servers")
         consul = [
@@ -157,7 +159,7 @@ def alone(site, both):
         site.machine_run(f"echo nameserver {NEIGHBOURS6} >/etc/resolv.conf")
         variables = {
             "matrix_ip": V6,
-            "matrix_consul_servers": [CONSUL6],
+            "matrix_consul_servers": [CONSUL_NAME6],
             "matrix_ldap_server": NAME6,
             "matrix_ldap_validate_certs": False,
             "matrix_smtp_host": NAME6,
@@ -200,9 +202,14 @@ def test_who_has_a_name_of_ipv6_alone_is_reached(site, alone):
     assert sorted(members) == sorted([V6, CONSUL6])
 
 
-def test_a_log_server_keeps_its_family_while_its_name_has_no_address(site, alone):
+def test_of_two_addresses_consul_has_the_one_that_its_servers_are_reached_by(site, alone):
+    """Which is not the first here."""
+    assert site.roles("consul_agent", **{**alone, "matrix_ip": [site.jail, V6]}).changed == 0
+
+
+def test_who_was_reached_by_ipv6_still_is_while_the_name_has_no_address(site, alone):
     site.machine_run("echo nameserver 2001:db8:199::99 >/etc/resolv.conf")
     try:
-        assert site.roles("remote_log", **alone).changed == 0
+        assert site.roles("remote_log,consul_agent", **{**alone, "matrix_ip": [site.jail, V6]}).changed == 0
     finally:
         site.machine_run(f"echo nameserver {NEIGHBOURS6} >/etc/resolv.conf")

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import consul, network, values
@@ -73,7 +71,6 @@ def _agent(server: Server, controller: Controller) -> None:
             "matrix_consul_ca_file",
             "is not set, but matrix_consul_certificate_file is; without it nothing would be encrypted",
         )
-    _family(server)
     for name in ("matrix_datacenter", "matrix_gossip_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_consul_servers is")
@@ -85,23 +82,6 @@ def _agent(server: Server, controller: Controller) -> None:
                 "matrix_node_name",
                 f'is not set, and the one made from the inventory\'s name, "{server.node_name}", {error}',
             )
-
-
-def _family(server: Server) -> None:
-    """The agent gossips from one address, in whose family it has to find a server. Of names that is not known here."""
-    own, servers = server.addresses, server["matrix_consul_servers"] or []
-    if len(own) < 2 or "consul_agent_bind_address" in server.given or not servers:
-        return
-    literal = [each for each in servers if ":" in each or re.fullmatch(r"[0-9.]+", each)]
-    if len(literal) == len(servers) and not any((":" in each) == (":" in own[0]) for each in literal):
-        families = ("IPv6", "IPv4") if ":" in own[0] else ("IPv4", "IPv6")
-        shown = json.dumps(own[::-1])
-        problem = (
-            f"the value begins with an {families[0]} address, which the Consul agent talks from, but the servers in "
-        )
-        server.report(
-            "matrix_ip", problem + f"matrix_consul_servers have {families[1]} addresses", f"matrix_ip: {shown}"
-        )
 
 
 def _dns(server: Server) -> None:
