@@ -66,7 +66,7 @@ def addresses_of(host):
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return list(dict.fromkeys(address[0].partition("%")[0] for *_rest, address in found))
+    return list(dict.fromkeys(str(address[0]).partition("%")[0] for *_rest, address in found))
 
 
 def family_of(addresses, own):
