@@ -148,10 +148,9 @@ class Acme:
         """What acme.sh does daily: renew what is due. The plugin for the DNS is told what the settings hold now."""
         for path in (self.certificate_conf, os.path.join(self.home, "account.conf")):
             self.files.change(path, self.dns.told(self.files.settings(path)))
-        command = [self.settings["program"], "--cron", "--home", self.home, "--log", self.settings["log"]]
-        done = self.files.run(*command, environment=self.dns.environment)
-        if done.returncode != 0:
-            raise Sentence(f"the certificate was not renewed: {complaint('', done.stdout + done.stderr)}")
+        _done, problem = self._logged("--cron", "--home", self.home)
+        if problem:
+            raise Sentence(f"the certificate was not renewed: {problem}; see {self.settings['log']}")
 
     def revoke(self) -> bool:
         """Have the CA revoke the certificate that acme.sh holds, and forget it; whether there was one.
@@ -291,12 +290,13 @@ class Acme:
 
     def _acme_sh(self, *argv: str) -> tuple[subprocess.CompletedProcess, str]:
         """(finished process, what went wrong); the second is empty when acme.sh says that nothing did."""
+        bundle = ["--ca-bundle", self.settings["ca_file"]] if self.authority else []
+        return self._logged(*argv, "--home", self.home, "--server", self.url, *bundle)
+
+    def _logged(self, *argv: str) -> tuple[subprocess.CompletedProcess, str]:
         log = self.settings["log"]
-        command = [self.settings["program"], *argv, "--home", self.home, "--server", self.url, "--log", log]
-        if self.authority:
-            command += ["--ca-bundle", self.settings["ca_file"]]
         before = len(self.files.read(log))
-        done = self.files.run(*command, environment=self.dns.environment)
+        done = self.files.run(self.settings["program"], *argv, "--log", log, environment=self.dns.environment)
         said = done.stdout + done.stderr
         return done, "" if done.returncode == 0 else complaint(self.files.read(log)[before:], said)
 
@@ -305,13 +305,14 @@ def complaint(logged: str, said: str) -> str:
     """Why acme.sh failed. The CA's own words are in its log, since acme.sh prints them only up to the first quotation
     mark.
     """
-    found = []
+    output = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    # Afterwards acme.sh has the CA look in vain, and what the CA says of that only follows from it.
+    found = re.findall(r"\] (Error adding TXT[^\n]*)", output)
     for detail in re.findall(r'"detail": *("(?:[^"\\]|\\.)*")', logged):
         with contextlib.suppress(ValueError):
             found.append(json.loads(detail, strict=False))
     # That one only follows from another, which came before it.
     found = [detail for detail in found if "Cannot update challenge" not in detail]
-    output = re.sub(r"\x1b\[[0-9;]*m", "", said)
     found += re.findall(r"\] ([^\n]*[Ee]rror[^\n]*)", output)[-1:]
     found.append(re.sub(r"^\[[^]]*\] *", "", last_line(output)))
     return next(filter(None, (" ".join(words.split()) for words in found)), "acme.sh gives no reason")

@@ -140,6 +140,11 @@ def test_the_words_of_the_ca_are_told():
         complaint("", "[date] \x1b[31;1mCreate account key error.\x1b[0m\n[date] bye\n") == "Create account key error."
     )
     assert complaint("", "[date] bye\n") == "bye"
+    # What the CA says then is that it looked in vain.
+    assert (
+        complaint('{"detail": "No TXT"}', "[date] invalid answer\n[date] Error adding TXT record: x.\n[date] bye\n")
+        == "Error adding TXT record: x."
+    )
 
 
 @given(st.text(), st.lists(st.text()))
