@@ -1190,7 +1190,12 @@ TABLE = {
     ),
     "matrix_verify_address": (
         {},
-        [("192.0.2.1:443", "has a port"), (["192.0.2.1", "192.0.2.1"], "twice"), ([], "has no item"), (5, "")],
+        [
+            ("192.0.2.1:443", "has a port"),
+            (["192.0.2.1", "192.0.2.1"], "twice"),
+            ([], "has no item"),
+            *((bad, "") for bad in (5, "two words", "https://matrix.example.com", ["192.0.2.1", ""])),
+        ],
     ),
     "matrix_verify_outside": ({}, [(bad, "") for bad in [*BAD_BOOLEANS, "y", "t", "n", "f"]]),
     "matrix_snapshot": ({}, [(bad, "") for bad in ("a b", "a@b", "-a", "x" * 201, ["a"], True, None)]),
