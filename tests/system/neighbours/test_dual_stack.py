@@ -9,6 +9,7 @@ neighbours whose name has no other: one test after another on one server.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import select
 import socket
@@ -203,8 +204,11 @@ def test_who_has_a_name_of_ipv6_alone_is_reached(site, alone):
 
 
 def test_of_two_addresses_consul_has_the_one_that_its_servers_are_reached_by(site, alone):
-    """Which is not the first here."""
-    assert site.roles("consul_agent", **{**alone, "matrix_ip": [site.jail, V6]}).changed == 0
+    """Which is not the first here. The role proves that the servers answer."""
+    site.roles("consul_agent", **{**alone, "matrix_ip": [site.jail, V6]})
+    configuration = json.loads(site.jail_run("cat /usr/local/etc/consul.d/agent.json"))
+    assert configuration["bind_addr"] == configuration["advertise_addr"] == V6
+    assert {service["address"] for service in configuration["services"]} == {V6}
 
 
 def test_who_was_reached_by_ipv6_still_is_while_the_name_has_no_address(site, alone):
