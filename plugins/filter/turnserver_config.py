@@ -16,9 +16,9 @@ description:
 options:
   _input:
     description:
-      - The options that decide, named without C(coturn_) - listen_address, external_ip, port, tls_port, relay_ports,
-        realm, user_quota, allowed_peers - and log, pid_file, database, certificate, key, which are paths; without TLS
-        the last two are empty.
+      - The options that decide, named without C(coturn_) - listen_address, which may be a list, external_ip, port,
+        tls_port, relay_ports, realm, user_quota, allowed_peers - and log, pid_file, database, certificate, key, which
+        are paths; without TLS the last two are empty.
     type: dict
     required: true
 """

@@ -239,9 +239,10 @@ options:
         should and shows the installed certificate. Nobody is asked when not given.
     type: dict
     suboptions:
-      address:
-        description: Address at which nginx is asked.
-        type: str
+      addresses:
+        description: Addresses at which nginx is asked, each of them.
+        type: list
+        elements: str
         required: true
       ports:
         description: Ports at which nginx is asked.
@@ -278,7 +279,7 @@ EXAMPLES = r"""
 - name: Get the certificate, let nginx read it, and prove that nginx shows it
   potluck.matrix.certificate:
     state: applied
-    proof: {address: 10.0.0.5, ports: [443, 8448]}
+    proof: {addresses: [10.0.0.5], ports: [443, 8448]}
 """
 
 RETURN = r"""

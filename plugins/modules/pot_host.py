@@ -60,6 +60,11 @@ options:
         longer supported by FreeBSD.
     type: str
     default: ""
+  addresses:
+    description: Addresses that the pot is to have as aliases, for RV(carriers).
+    type: list
+    elements: str
+    default: []
   required_mounts:
     description:
       - Directories that have to be mount points. A pot gets a directory whether its dataset is mounted or not,
@@ -113,8 +118,22 @@ interfaces:
   type: list
   elements: str
   sample: ["vtnet0", "lo0"]
+carriers:
+  description:
+    - The interface that each of O(addresses) belongs on. It is the one on which the pot O(pot) has the address, else
+      the one in whose network it lies, else V(POT_EXTIF). C(reason) says which, in words.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"address": "192.0.2.20", "interface": "vtnet0", "reason": "whose network it lies in"}]
+without_ipv6:
+  description: The interfaces of the host on which IPv6 is switched off; looked for only with O(addresses).
+  returned: success
+  type: list
+  elements: str
+  sample: ["vtnet1"]
 default_interface:
-  description: The interface of the host's default route, or an empty text.
+  description: The interface of the host's default route, that of IPv6 where IPv4 has none, or an empty text.
   returned: success
   type: str
   sample: vtnet0
@@ -187,6 +206,7 @@ def main():
             "rc_variables": {"type": "dict", "default": {}},
             "bridge": {"type": "bool", "default": False},
             "pot": {"type": "str", "default": ""},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "required_mounts": {"type": "list", "elements": "path", "default": []},
             "sentences": {"type": "dict", "default": {}},
         },
@@ -199,7 +219,10 @@ def main():
             setup = HostSetup(host, module.check_mode)
             warnings, actions = host.warnings, setup.actions
             setup.run(module.params)
-            facts = {**host.facts(module.params["pot"]), "initialised": host.installed and host.initialised()}
+            facts = {
+                **host.facts(module.params["pot"], module.params["addresses"]),
+                "initialised": host.installed and host.initialised(),
+            }
     except Sentence as error:
         problem = error
     for warning in warnings:

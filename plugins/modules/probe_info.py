@@ -62,7 +62,8 @@ options:
           - V(http) - O(checks[].target) is a URL that answers with O(checks[].status) and O(checks[].body).
           - V(tcp) - O(checks[].target) is C(host:port) or C(unix:/path), or several with blanks between them, of which
             one accepts a connection, or each with O(checks[].every); with O(checks[].body) its greeting matches.
-          - V(closed) - O(checks[].target) is C(host:port) and does not accept a connection.
+            C(:port) alone is one of each O(checks[].address).
+          - V(closed) - O(checks[].target) is C(host:port), or C(:port) as above, and does not accept a connection.
           - V(certificate) - the TLS server C(host:port) shows a trusted certificate for O(checks[].server_name) that is
             valid for another O(checks[].days) days.
           - V(smtp) - the mail server C(host:port) accepts a session with the TLS mode O(checks[].tls) and the login
@@ -92,8 +93,10 @@ options:
         description: Account that the command runs as, with no group but its own; the module's unless given.
         type: str
       address:
-        description: Connect to this address instead of the one that the name resolves to; as O(address) unless given.
-        type: str
+        description: Connect to these addresses, each of them, instead of the one that the name resolves to; as
+          O(address) unless given.
+        type: list
+        elements: str
       socket:
         description: Send the HTTP request through this unix socket.
         type: path
@@ -176,8 +179,10 @@ options:
     elements: str
     default: []
   address:
-    description: For checks that give none - connect to this address instead of the one that the name resolves to.
-    type: str
+    description: For checks that give none - connect to these addresses, each of them, instead of the one that the name
+      resolves to.
+    type: list
+    elements: str
   ca_file:
     description: For checks that give none - CA certificates to trust instead of the system's.
     type: path
@@ -276,7 +281,7 @@ def main():
         argument_spec={
             "checks": {"type": "list", "elements": "dict", "required": True, "options": probe.CHECK},
             "pots": {"type": "list", "elements": "str", "default": []},
-            "address": {"type": "str"},
+            "address": {"type": "list", "elements": "str"},
             "ca_file": {"type": "path"},
             "verify": {"type": "bool", "default": True},
             "broken": {"type": "list", "elements": "str", "default": []},

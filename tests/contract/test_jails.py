@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(
 
 PYTHON = "/.double/usr/bin/python3"
 SERVER = (
-    "import socket, sys; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind((sys.argv[1], int(sys.argv[2]))); "
-    "s.listen(); s.settimeout(10);"
+    "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET); "
+    "s.setsockopt(1, 2, 1); s.bind((sys.argv[1], int(sys.argv[2]))); s.listen(); s.settimeout(10);"
     " c, a = s.accept(); c.sendall(repr((s.getsockname()[0], a[0])).encode())"
 )
 CLIENT = (
@@ -78,7 +78,7 @@ class Host(replay.Machine):
         argv = [str(replay.DOUBLE), "exec", self.name, "--", "jexec", pot, PYTHON, "-c", SERVER, address, str(port)]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
-        while f":{port} " not in self.out(f"jexec {pot} sockstat -4l") and time.monotonic() < deadline:
+        while f":{port} " not in self.out(f"jexec {pot} sockstat -46l") and time.monotonic() < deadline:
             time.sleep(0.1)
         return process
 
@@ -114,6 +114,45 @@ def test_no_ipv6_sockets_without_an_ipv6_address(host: Host) -> None:
     """socket(AF_INET6) fails in an ipv4 pot."""
     done = host.run(f"jexec web {PYTHON} -c 'import socket; socket.socket(socket.AF_INET6)'")
     assert "Address family not supported" in done.stderr
+
+
+def test_an_alias_pot_with_an_address_of_each_family(host: Host) -> None:
+    """It is reached at both from outside, and reaches who is outside by both."""
+    addresses = (host.alias.rpartition(".")[0] + ".198", "2001:db8:199::198")
+    host.out(
+        f"""ifconfig vtnet0 inet6 2001:db8:199::197 prefixlen 64 alias -ifdisabled
+        pot create -p both -t single -b 13.2 -N alias -S dual -i 'vtnet0|{addresses[0]}' -i 'vtnet0|{addresses[1]}'
+        pot start both"""
+    )
+    try:
+        found = host.out("jls -j both ip4.addr ip6.addr; grep ^ip= /opt/pot/jails/both/conf/pot.conf; ifconfig vtnet0")
+        assert found.split()[:2] == list(addresses)
+        assert f"ip=vtnet0|{addresses[0]} vtnet0|{addresses[1]}" in found and "IFDISABLED" not in found
+        assert f"\tinet6 {addresses[1]} prefixlen 128" in found
+        for address, port in zip(addresses, (8010, 8011)):
+            server = host.serve("both", address, port)
+            assert ask(address, port).startswith(f"('{address}', ")
+            assert server.wait(10) == 0
+        with socket.create_server(("2001:db8:199::1", 8012), family=socket.AF_INET6) as server:
+            command = (
+                f"jexec both {PYTHON} -c 'import socket; socket.create_connection((\"2001:db8:199::1\", 8012), 5)'"
+            )
+            assert host.run(command).returncode == 0
+            server.settimeout(5)
+            assert server.accept()[1][0] == addresses[1]
+    finally:
+        host.out("pot stop both; pot destroy -p both")
+
+
+def test_no_ipv4_sockets_without_an_ipv4_address(host: Host) -> None:
+    """socket(AF_INET) fails in an alias pot with an IPv6 address alone."""
+    host.out("pot create -p six -t single -b 13.2 -N alias -S ipv6 -i 2001:db8:199::196; pot start six")
+    try:
+        done = host.run(f"jexec six {PYTHON} -c 'import socket; socket.socket(socket.AF_INET)'")
+        assert "Address family not supported" in done.stderr
+        assert host.run(f"jexec six {PYTHON} -c 'import socket; socket.socket(socket.AF_INET6)'").returncode == 0
+    finally:
+        host.out("pot stop six; pot destroy -p six")
 
 
 def test_exported_port(host: Host) -> None:

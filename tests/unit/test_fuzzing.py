@@ -118,7 +118,19 @@ GOOD_VALUES = {
     "matrix_host": ({}, DOMAINS),
     "matrix_ip": (
         {},
-        ["10.0.0.5", "192.168.1.1", "203.0.113.7", "2001:db8::5", "fd00::1", "172.16.0.1", "100.64.0.1", "1.1.1.1"],
+        [
+            "10.0.0.5",
+            "192.168.1.1",
+            "203.0.113.7",
+            "2001:db8::5",
+            "fd00::1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "1.1.1.1",
+            ["10.0.0.5", "2001:db8::5"],
+            ["2001:db8::5", "10.0.0.5"],
+            ["fd00::1"],
+        ],
     ),
     "matrix_alert_email": (
         {},
@@ -377,6 +389,7 @@ GOOD_VALUES = {
     "matrix_node_exporter_basic_auth_users": ({}, [{}, {"prometheus": "x"}, {"a@b": "p w", "c.d": "x" * 72}]),
     "matrix_node_exporter_tls_certificate": ({"matrix_node_exporter_tls_key": "/k"}, PATHS),
     "matrix_node_exporter_tls_key": ({"matrix_node_exporter_tls_certificate": "/c"}, PATHS),
+    "matrix_verify_address": ({}, ["192.0.2.1", "matrix.example.com", ["192.0.2.1", "2001:db8::1"], ""]),
     "matrix_verify_outside": ({}, BOOLEANS),
     "matrix_snapshot": ({}, ["", "upgrade-20260101T000000Z", "before.the-move:1"]),
     "matrix_upgrade_rollback": ({}, BOOLEANS),
@@ -430,7 +443,7 @@ GOOD_VALUES = {
 }
 GOOD_OPTIONS = {
     **{option: PATHS for option, known in OPTIONS.items() if known.check is storage.plain_path},
-    "coturn_listen_address": ["10.0.0.5", "2001:db8::5"],
+    "coturn_listen_address": ["10.0.0.5", "2001:db8::5", ["10.0.0.5", "2001:db8::5"]],
     "coturn_user_quota": [1, "12"],
     "coturn_user": ["turnserver", "turn1"],
     "coturn_uid": [1000, "2003"],
@@ -613,7 +626,8 @@ GRAMMARS = [
     network.ldap_servers,
     network.listen_address,
     network.networks,
-    network.pot_address,
+    network.one_or_more(network.listen_address),
+    network.pot_addresses,
     network.port_or_off,
     network.resolvers,
     network.server_and_port,

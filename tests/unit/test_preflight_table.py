@@ -43,6 +43,7 @@ LOGIN = {**MAIL, "matrix_smtp_user": "u", "matrix_smtp_password": SECRET}
 TURN = {"uris": ["turn:turn.example.com?transport=udp"], "secret": SECRET}
 LDAP = {"matrix_ldap_server": "ldap.example.com", "matrix_ldap_domain": "example.com", "matrix_ldap_password": SECRET}
 BRIDGE = {"matrix_pot_network_type": "public-bridge"}
+BOTH = ["10.0.0.5", "2001:db8::5"]
 DNS = {**CONSUL, **BRIDGE, "matrix_consul_dns": True, "matrix_dns_forwarders": ["10.0.0.1"]}
 PROVIDED = {
     "matrix_tls_mode": "provided",
@@ -189,6 +190,13 @@ TABLE = {
             ("10.0.0.5/24", "prefix length"),
             ("em0|10.0.0.5", "has an interface in front"),
             ("10.0.0.5 10.0.0.6", "more than one address"),
+            (["10.0.0.5", "10.0.0.6"], "the value has 2 IPv4 addresses, and a pot has one of each family"),
+            (["2001:db8::5", "2001:db8::5"], 'has item 2 "2001:db8::5" twice'),
+            (["10.0.0.5", "2001:db8::5", "2001:db8::6"], "the value has 2 IPv6 addresses"),
+            (["10.0.0.5", "em0|2001:db8::5"], 'has as item 2 "em0|2001:db8::5", which has an interface in front'),
+            (["10.0.0.5", "2001:db8::5/64"], "prefix length"),
+            (["10.0.0.5", ""], "has as item 2"),
+            ([], "has no item"),
             ("10.0.0.5,10.0.0.6", "more than one address"),
             ("0.0.0.0", "unspecified"),
             ("224.0.0.5", "multicast"),
@@ -204,7 +212,8 @@ TABLE = {
             ("::", "unspecified"),
             ("ff02::1", "multicast"),
             ("::ffff:10.0.0.5", ""),
-            *NOT_TEXT,
+            (["x"], 'has as item 1 "x", which is not an IP address'),
+            *(row for row in NOT_TEXT if row[0] != ["x"]),
         ],
     ),
     "matrix_alert_email": (
@@ -1252,6 +1261,15 @@ TABLE = {
             ({"a": "x\ny"}, "line break"),
         ],
     ),
+    "matrix_verify_address": (
+        {},
+        [
+            ("192.0.2.1:443", "has a port"),
+            (["192.0.2.1", "192.0.2.1"], "twice"),
+            ([], "has no item"),
+            *((bad, "") for bad in (5, "two words", "https://matrix.example.com", ["192.0.2.1", ""])),
+        ],
+    ),
     "matrix_verify_outside": ({}, [(bad, "") for bad in [*BAD_BOOLEANS, "y", "t", "n", "f"]]),
     "matrix_snapshot": ({}, [(bad, "") for bad in ("a b", "a@b", "-a", "x" * 201, ["a"], True, None)]),
     "matrix_upgrade_rollback": ({}, [(bad, "") for bad in BAD_BOOLEANS]),
@@ -1541,7 +1559,23 @@ MORE = [
         "matrix_database says it already",
     ),
     ({"matrix_pot_network_type": "public-bridge", "matrix_ip": "2001:db8::5"}, "matrix_ip", "needs an IPv4 address"),
+    ({"matrix_pot_network_type": "public-bridge", "matrix_ip": ["2001:db8::5"]}, "matrix_ip", "needs an IPv4 address"),
     ({"ansible_host": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the host\'s own address'),
+    (
+        {"ansible_host": "2001:db8::5", "matrix_ip": ["10.0.0.5", "2001:db8::5"]},
+        "matrix_ip",
+        '"2001:db8::5" is the host\'s own address',
+    ),
+    (
+        {"matrix_pot_network_type": "public-bridge", "matrix_ip": BOTH},
+        "matrix_ip",
+        "has two addresses, but a pot behind a bridge has one",
+    ),
+    (
+        {"matrix_pot_network_type": "inherit", "matrix_ip": BOTH},
+        "matrix_ip",
+        "has two addresses, but a pot that inherits the host's network is asked at one of them",
+    ),
     (
         {"ansible_host": Unusable("is broken")},
         "ansible_host",
@@ -1671,6 +1705,10 @@ def test_what_depends_on_what(check, variables, name, words):
         {"matrix_control_user": True, "matrix_control_user_key": ssh_key() + "\n" + ssh_key("ssh-rsa", 257) + "\n"},
         {"matrix_tls_mode": "selfsigned", "matrix_ssl_email": ""},
         {"matrix_ip": "2001:db8::5"},
+        {"matrix_ip": ["10.0.0.5"]},
+        {"matrix_ip": BOTH, "matrix_verify_address": ["198.51.100.5", "2001:db8::99"]},
+        {"matrix_ip": BOTH, **CONSUL, "matrix_consul_servers": "2001:db8::2,2001:db8::3"},
+        {"matrix_ip": BOTH, **CONSUL, "matrix_consul_servers": ["2001:db8::2", "consul.example.com"]},
         {"matrix_host": "matrix.example.com", "matrix_extra_domains": ["example.com"]},
         {**PROVIDED, "matrix_host": "matrix.example.com"},
         {"ansible_host": "10.0.0.5", "matrix_pot_network_type": "inherit"},
@@ -1730,6 +1768,11 @@ CLASHES = [
     ),
     ({"matrix_host": "example.com"}, "matrix_host", '"example.com" is a name of matrix1 already'),
     ({"matrix_ip": "10.0.0.5"}, "matrix_ip", '"10.0.0.5" is the address of matrix1 on the same host already'),
+    (
+        {"matrix_ip": ["2001:db8::5", "10.0.0.5"]},
+        "matrix_ip",
+        '"10.0.0.5" is the address of matrix1 on the same host already',
+    ),
     ({"matrix_pot_name": "matrix1"}, "matrix_pot_name", '"matrix1" is the pot of matrix1 on the same host already'),
     ({"matrix_dataset": "zroot/matrixdata"}, "matrix_dataset", '"zroot/matrixdata" is the dataset of matrix1'),
     (

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
 import ssl
@@ -25,15 +26,16 @@ CLOSED = (
 )
 
 
-def prove(address: str, ports: list[int], timeout: float, domain: str, pair: Pair | None) -> None:
-    """Sentence when a port does not answer rightly; a reload takes a moment, so it is asked until timeout (seconds).
+def prove(addresses: list[str], ports: list[int], timeout: float, domain: str, pair: Pair | None) -> None:
+    """Sentence when a port of an address does not answer rightly; a reload takes a moment, so they are asked until
+    timeout (seconds).
 
     domain: whom it is asked for; pair: what nginx has to show, None without TLS.
     """
     deadline = time.monotonic() + timeout
     while True:
         try:
-            for port in ports:
+            for address, port in itertools.product(addresses, ports):
                 _prove_port(address, port, domain, pair)
             return
         except Sentence:

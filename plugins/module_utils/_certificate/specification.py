@@ -61,7 +61,7 @@ _SETTINGS = {
     "copies": {"type": "list", "elements": "dict", "options": _COPY, "default": []},
 }
 _PROOF = {
-    "address": {"type": "str", "required": True},
+    "addresses": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "list", "elements": "int", "required": True},
     "timeout": {"type": "int", "default": 15},
 }

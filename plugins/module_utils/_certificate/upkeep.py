@@ -125,9 +125,9 @@ class Upkeep:
             chain, key = self.acme.issued_pair()
             self._install(chain, key, "the certificate of the CA")
 
-    def prove(self, address: str, ports: list[int], timeout: float) -> None:
+    def prove(self, addresses: list[str], ports: list[int], timeout: float) -> None:
         """Ask nginx as a client would, and compare the certificate that it shows with the installed one."""
-        proof.prove(address, ports, timeout, self.domains[0], self.shown_pair)
+        proof.prove(addresses, ports, timeout, self.domains[0], self.shown_pair)
 
     def expiry(self, days: int) -> None:
         """Sentence when the installed certificate cannot serve, or not for so many days."""

@@ -58,13 +58,36 @@ def _without_underscore(value) -> str:
 synapse_host = values.ignoring_case(_without_underscore)
 
 
-def pot_address(value) -> str:
-    """The address of a pot: one address, without the NIC that pot itself would take in front of it."""
+def addresses(value) -> list[str]:
+    """The addresses in a value that is one of them or a list; none in an empty text."""
+    return [names.text(item) for item in (value if isinstance(value, (list, tuple)) else [value]) if item != ""]
+
+
+def one_or_more(checker):
+    """A checker for an address, or a list of them without two of the same."""
+    listed = values.list_of(checker, least=1)
+    return lambda value: listed(value) if isinstance(value, (list, tuple)) else checker(value)
+
+
+def pot_addresses(value) -> str | list[str]:
+    """The address of a pot, or a list of one or two, which are of different families."""
+    if not isinstance(value, (list, tuple)):
+        return _pot_address(value)
+    found = values.list_of(_pot_address, least=1)(value)
+    families = [ipaddress.ip_address(each).version for each in found]
+    for family in families:
+        if families.count(family) > 1:
+            raise ValueError(f"has {families.count(family)} IPv{family} addresses, and a pot has one of each family")
+    return found
+
+
+def _pot_address(value) -> str:
+    """One address, without the NIC that pot itself would take in front of it."""
     given = names.text(value)
     if "|" in given:
         raise ValueError("has an interface in front; the interface has a variable of its own, matrix_pot_interface")
     if re.search(r"[,\s]", given):
-        raise ValueError("is more than one address, or holds a blank")
+        raise ValueError("is more than one address, for which there are lists, or holds a blank")
     found = values.normal(names.address)(given)
     address = ipaddress.ip_address(found)
     if address.is_loopback:

@@ -16,6 +16,8 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files impo
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import Runner
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import host_network, pf, settings
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.names import former_name
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import normalise_address, split_alias
 
 POT = "/usr/local/bin/pot"
 DEFAULT_CONFIGURATION, CONFIGURATION = settings.files("/usr/local")
@@ -52,7 +54,10 @@ class Host:
         self.configuration = read_text(CONFIGURATION) or ""
         self._default_configuration = read_text(DEFAULT_CONFIGURATION) or ""
         self.interfaces = self.output("ifconfig", "-l").split()
-        self.default_interface = host_network.default_interface(self.output("route", "-n", "get", "default"))
+        # Of a host that has both kinds of addresses, the route of IPv4.
+        self.default_interface = host_network.default_interface(
+            self.output("route", "-n", "get", "default")
+        ) or host_network.default_interface(self.output("route", "-n", "get", "-inet6", "default"))
         self.resolv_conf = read_text(RESOLV_CONF) or ""
 
     def output(self, *argv: str) -> str:
@@ -127,17 +132,40 @@ class Host:
         """Path of the packet filter's rules: C(pf_rules) of rc.conf, its default included."""
         return self.output("sysrc", "-n", "pf_rules").strip() or "/etc/pf.conf"
 
-    def facts(self, pot: str) -> dict:
+    def carriers(self, conf: PotConf, addresses: list[str]) -> list[dict[str, str]]:
+        """For each address of a pot with an alias the interface that is to carry it, and the reason in words.
+
+        conf: that of the pot, or an empty one. What it has, it keeps.
+        """
+        outside, ifconfig = self.settings.get("POT_EXTIF", ""), self.output("ifconfig")
+        alias = conf.text("network_type") == "alias"
+        held = {
+            address: nic
+            for nic, address in (
+                split_alias(entry, outside) for entry in ((conf.get("ip") or "").split() if alias else [])
+            )
+        }
+        found = []
+        for address in map(normalise_address, addresses):
+            nic, reason = held.get(address, ""), "where the pot has it"
+            if nic not in self.interfaces:
+                nic, reason = host_network.carrier(address, ifconfig), "whose network it lies in"
+            if not nic:
+                nic, reason = outside, "which is the host's outside interface"
+            found.append({"address": address, "interface": nic, "reason": reason})
+        return found
+
+    def facts(self, pot: str, addresses: list[str]) -> dict:
         """What the module pot_host returns about the host, by the names of its documentation. A release that nobody
         looks after, the host's or that of the pot of this name, is a warning.
         """
         directory = self.settings["POT_FS_ROOT"]
         jails = os.path.join(directory, "jails")
-        bases = {
-            name: PotConf(read_text(os.path.join(jails, name, "conf", "pot.conf")) or "").text("pot.base")
+        confs = {
+            name: PotConf(read_text(os.path.join(jails, name, "conf", "pot.conf")) or "")
             for name in list_directory(jails)
         }
-        bases = {name: base for name, base in bases.items() if base}
+        bases = {name: conf.text("pot.base") for name, conf in confs.items() if conf.text("pot.base")}
         # After half of an upgrade a pot has to do with the older one.
         release = releases.older(
             releases.short_release(self.output("freebsd-version", "-u")), releases.short_release(platform.release())
@@ -152,6 +180,9 @@ class Host:
             "resolv_conf": self.resolv_conf if self.resolv_conf.isascii() else "",
             "releases": releases.releases(list_directory(MANIFESTS), platform.machine()),
             "interfaces": self.interfaces,
+            "without_ipv6": host_network.without_ipv6(self.output("ifconfig")) if addresses else [],
+            # What a pot that was put aside has, the one that takes its place gets.
+            "carriers": self.carriers(confs.get(pot) or confs.get(former_name(pot)) or PotConf(""), addresses),
             "bases": bases,
             "bridges": list_directory(os.path.join(directory, "bridges")),
             "vimage": self.output("sysctl", "-n", "kern.features.vimage").strip() == "1",

@@ -22,6 +22,29 @@ def default_interface(route: str) -> str:
     return match.group(1) if match else ""
 
 
+def carrier(address: str, ifconfig: str) -> str:
+    """The interface in the output of ifconfig(8) that has an address of its own in the network which the given one lies
+    in, the smallest if there are several; an empty string where none has. What has a host mask is no network.
+    """
+    wanted, found = ipaddress.ip_address(address), []
+    for block in _blocks(ifconfig):
+        for held, mask in re.findall(r"(?m)^\s+inet6? ([0-9a-f:.]+) (?:netmask|prefixlen) (\S+)", block):
+            length = str(bin(int(mask, 16)).count("1")) if mask.startswith("0x") else mask
+            network = ipaddress.ip_interface(f"{held}/{length}").network
+            if network.num_addresses > 1 and wanted in network:
+                found.append((network.prefixlen, block.split(":", 1)[0]))
+    return max(found)[1] if found else ""
+
+
+def without_ipv6(ifconfig: str) -> list[str]:
+    """The interfaces in the output of ifconfig(8) on which IPv6 is switched off, as it is where nothing asks for it."""
+    return [block.split(":", 1)[0] for block in _blocks(ifconfig) if re.search(r"(?m)^\s+nd6 .*\bIFDISABLED\b", block)]
+
+
+def _blocks(ifconfig: str) -> list[str]:
+    return [block for block in re.split(r"(?m)^(?=\S)", ifconfig) if ":" in block]
+
+
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Something of the host that has an address: what it is called in a sentence, and the network (often of one
@@ -35,13 +58,12 @@ class Place:
 def interfaces(ifconfig: str) -> dict[str, tuple[list[str], list[str]]]:
     """C({name: (IPv4 addresses, groups)}) in the output of ifconfig(8)."""
     found = {}
-    for block in re.split(r"(?m)^(?=\S)", ifconfig):
-        if ":" in block:
-            groups = re.search(r"(?m)^\s+groups: (.*)$", block)
-            found[block.split(":", 1)[0]] = (
-                re.findall(r"(?m)^\s+inet ([0-9.]+) ", block),
-                groups.group(1).split() if groups else [],
-            )
+    for block in _blocks(ifconfig):
+        groups = re.search(r"(?m)^\s+groups: (.*)$", block)
+        found[block.split(":", 1)[0]] = (
+            re.findall(r"(?m)^\s+inet ([0-9.]+) ", block),
+            groups.group(1).split() if groups else [],
+        )
     return found
 
 

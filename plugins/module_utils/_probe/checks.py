@@ -61,6 +61,10 @@ def remote(kind: str) -> Check:
     return found
 
 
+# Kinds that go to the addresses they are given, and those that do so where their target is a port alone.
+AT_ADDRESSES = ("http", "certificate", "turn")
+AT_A_PORT = ("tcp", "closed")
+
 # The options of one check; see the documentation of probe_info.
 CHECK = {
     "name": {"type": "str", "required": True},
@@ -73,7 +77,7 @@ CHECK = {
     "argv": {"type": "list", "elements": "str"},
     "environment": {"type": "dict"},
     "run_as": {"type": "str"},
-    "address": {"type": "str"},
+    "address": {"type": "list", "elements": "str"},
     "socket": {"type": "path"},
     "headers": {"type": "dict"},
     "status": {"type": "list", "elements": "int", "default": [200]},
@@ -173,6 +177,31 @@ def run(check: dict, timeout: float, runner: Runner) -> dict:
 
 
 def _tried(check: dict, timeout: float, runner: Runner) -> dict:
+    """The result at every address; of several each failure says where it was."""
+    asked = _at_each_address(check)
+    results = [_tried_once(each, timeout, runner) for each in asked]
+    bad = [(each, result) for each, result in zip(asked, results) if not result["ok"]]
+    if not bad:
+        return {**results[0], "message": "; ".join(dict.fromkeys(result["message"] for result in results))}
+    if len(asked) == 1:
+        return results[0]
+    words = [f"at {each['address']}, {result['message']}" for each, result in bad]
+    return {**bad[0][1], "message": "; ".join(words)}
+
+
+def _at_each_address(check: dict) -> list[dict]:
+    """The check with one address, or none, in place of a list; a port alone becomes one of that address."""
+    alone = check["kind"] in AT_A_PORT and (check["target"] or "").startswith(":")
+    if not alone and check["kind"] not in AT_ADDRESSES:
+        return [check]
+    found = [{**check, "address": address} for address in check["address"] or [None]]
+    for each in found if alone else ():
+        address = each["address"] or "localhost"
+        each["target"] = (f"[{address}]" if ":" in address else address) + each["target"]
+    return found
+
+
+def _tried_once(check: dict, timeout: float, runner: Runner) -> dict:
     try:
         function = LOCAL.get(check["kind"]) or remote(check["kind"])
         return _result(check, True, function(check, timeout, runner))

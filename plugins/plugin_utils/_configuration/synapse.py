@@ -51,7 +51,9 @@ def _listeners(options: Options, metrics: int) -> list:
     resources = [{"names": ["client", "federation"]}]
     found = [{"path": options["socket"], "type": "http", "x_forwarded": True, "resources": resources}]
     if metrics:
-        found.append({"type": "metrics", "port": metrics, "bind_addresses": [options["metrics_address"]]})
+        found.append(
+            {"type": "metrics", "port": metrics, "bind_addresses": network.addresses(options["metrics_address"])}
+        )
     return found
 
 

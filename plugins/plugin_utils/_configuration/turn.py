@@ -33,12 +33,12 @@ def turnserver(options: Options) -> list[str]:
     """
     ports = options.judged("relay_ports", turn.relay_ports, "write FIRST-LAST")
     first, last = turn.first_and_last(ports)
-    address, external = options["listen_address"], options["external_ip"]
+    addresses, external = network.addresses(options["listen_address"]), options["external_ip"]
     found = [
         # It would say at each start, boot included, what its log says as well.
         "no-stdout-log",
-        f"listening-ip={address}",
-        f"relay-ip={address}",
+        *(f"listening-ip={each}" for each in addresses),
+        *(f"relay-ip={each}" for each in addresses),
         f"listening-port={options.judged('port', names.port, _WRITE_PORT)}",
         f"min-port={first}",
         f"max-port={last}",
@@ -51,8 +51,11 @@ def turnserver(options: Options) -> list[str]:
         f"total-quota={last - first + 1}",
         *_OFF,
     ]
-    if external:
-        found.append(f"external-ip={external}/{address}")
+    # To a client that names no family a server gives an IPv4 address (RFC 8656), and refuses it when it has none.
+    if all(":" in each for each in addresses):
+        found.append("allocation-default-address-family=ipv6")
+    # A router translates addresses of one family.
+    found += [f"external-ip={external}/{each}" for each in addresses if external and (":" in each) == (":" in external)]
     if options["certificate"]:
         found += [
             f"tls-listening-port={options.judged('tls_port', names.port, _WRITE_PORT)}",
@@ -63,7 +66,7 @@ def turnserver(options: Options) -> list[str]:
         ]
     else:
         found.append("no-tls")
-    found += [f"denied-peer-ip={turn.span(each)}" for each in (*turn.DENIED, address, external) if each]
+    found += [f"denied-peer-ip={turn.span(each)}" for each in (*turn.DENIED, *addresses, external) if each]
     # These win over what is denied.
     found += [f"allowed-peer-ip={turn.span(each)}" for each in options["allowed_peers"]]
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, network
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import VARIABLES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import Problem, shown
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Unusable, Variable
@@ -118,6 +118,11 @@ class Server:
     def network_type(self) -> str | None:
         """inherit, alias, public-bridge or private-bridge; None when the value is bad."""
         return self.effective("matrix_pot_network_type")
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those of the pot; none when the value is bad or missing."""
+        return network.addresses(self["matrix_ip"] or "")
 
     @property
     def pot_name(self) -> str | None:

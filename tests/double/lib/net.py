@@ -6,7 +6,8 @@
 All Linux means stay in the host double's own network namespace and vanish with it.
 
 * alias: the jail has a namespace of its own, joined to the host's by a veth whose jail end bears the NIC's name; the
-  host routes the address there and answers for it on the NIC (proxy ARP), so it is reachable like an alias on that NIC.
+  host routes the address there and answers for it on the NIC (proxy ARP, and proxy NDP where IPv6 is switched on), so
+  it is reachable like an alias on that NIC.
   Once the jail is gone, the NIC itself bears the address until whoever started the jail removes it. socketrules.py has
   what FreeBSD does with 127.0.0.1 in such a jail.
 * bridges: veths named epairNa/epairNb, a Linux bridge named bridgeN; pf.py has what pf does with them.
@@ -31,6 +32,8 @@ IPTABLES = "/.double/usr/sbin/iptables-nft"
 NSENTER = "/.double/usr/bin/nsenter"
 
 NEXT_HOP = "169.254.1.1"
+
+NEXT_HOP6 = "fe80::1"
 
 
 def run(*argv: str, check: bool = True, pid: int | None = None) -> str:
@@ -61,6 +64,19 @@ def sysctl(path: str, value: str, pid: int | None = None) -> None:
             stream.write(value)
     except FileNotFoundError:
         pass
+
+
+def ipv6_switch(nic: str) -> str:
+    """What has FreeBSD's flag IFDISABLED of an interface, as a key for sysctl()."""
+    return f"ipv6/conf/{nic}/disable_ipv6"
+
+
+def ipv6_disabled(nic: str) -> bool:
+    try:
+        with open("/proc/sys/net/" + ipv6_switch(nic), encoding="ascii") as stream:
+            return stream.read().strip() == "1"
+    except FileNotFoundError:
+        return True
 
 
 def interfaces(pid: int | None = None) -> list[dict]:
@@ -108,6 +124,7 @@ def alias_up(name: str, pid: int, addresses: list[tuple[str, str]], uplink: str)
                 run(IP, "-6", "route", "replace", address + "/128", "dev", end)
                 sysctl("ipv6/conf/all/forwarding", "1")
                 sysctl(f"ipv6/conf/{nic}/proxy_ndp", "1")
+                sysctl(f"ipv6/neigh/{nic}/proxy_delay", "0")
                 run(IP, "-6", "neigh", "replace", "proxy", address, "dev", nic)
                 continue
             run(IP, "address", "add", address + "/32", "dev", nic, pid=pid)
@@ -117,6 +134,9 @@ def alias_up(name: str, pid: int, addresses: list[tuple[str, str]], uplink: str)
         if index == 0:
             run(IP, "neigh", "replace", NEXT_HOP, "lladdr", mac, "dev", nic, "nud", "permanent", pid=pid)
             run(IP, "route", "add", "default", "via", NEXT_HOP, "dev", nic, "onlink", pid=pid)
+            if any(":" in address for _rest, address in addresses):
+                run(IP, "-6", "neigh", "replace", NEXT_HOP6, "lladdr", mac, "dev", nic, "nud", "permanent", pid=pid)
+                run(IP, "-6", "route", "add", "default", "via", NEXT_HOP6, "dev", nic, "onlink", pid=pid)
     announce(addresses)
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FreeBSD's socket rules for a jail that shares the host's network stack.
 
-FreeBSD maps 127.0.0.1 (and a wildcard bind) in such a jail to the jail's own address, and refuses IPv6 sockets when it
-has no IPv6 address. Control-group BPF programs do the same here, for every program whatever it is linked with.
+FreeBSD maps 127.0.0.1 (and a wildcard bind) in such a jail to the jail's own address, and refuses sockets of a family
+of which it has no address. Control-group BPF programs do the same here, for every program whatever it is linked with.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def _address_program(address: str) -> bytes:
     )
 
 
-def _no_ipv6_program() -> bytes:
-    """socket(AF_INET6) fails with EAFNOSUPPORT."""
+def _without_program(family: int) -> bytes:
+    """socket() of this family fails with EAFNOSUPPORT."""
     return b"".join(
         [
             _insn(0x61, 0x12, 4),  # r2 = *(u32 *)(r1 + family)
-            _insn(0x15, 0x02, 2, socket.AF_INET6),
+            _insn(0x15, 0x02, 2, family),
             _insn(0xB7, 0x00, 0, 1),
             _insn(0x95),
             _insn(0xB7, 0x01, 0, -EAFNOSUPPORT),  # r1 = -EAFNOSUPPORT
@@ -128,13 +128,13 @@ def forget_groups(group: str) -> None:
         os.rmdir(top)
 
 
-def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool) -> str | None:
+def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool, ipv4: bool = True) -> str | None:
     """Put process pid of a jail into a control group with FreeBSD's rules.
 
-    address: what 127.0.0.1 means (None: as on the host); ipv6: whether IPv6 sockets exist.
+    address: what 127.0.0.1 means (None: as on the host); ipv6, ipv4: whether there are sockets of that family.
     Returns the group's directory, or None where the machine has no cgroup2 with BPF (127.0.0.1 is Linux' then).
     """
-    if address is None and ipv6:
+    if address is None and ipv6 and ipv4:
         return None
     try:
         if not mounts.is_mounted(CGROUP):
@@ -147,8 +147,9 @@ def socket_rules(jail: str, pid: int, address: str | None, ipv6: bool) -> str | 
             if address:
                 for attach in (INET4_BIND, INET4_CONNECT, UDP4_SENDMSG):
                     _load_and_attach(_address_program(address), PROG_CGROUP_SOCK_ADDR, attach, group)
-            if not ipv6:
-                _load_and_attach(_no_ipv6_program(), PROG_CGROUP_SOCK, SOCK_CREATE, group)
+            for there, family in ((ipv6, socket.AF_INET6), (ipv4, socket.AF_INET)):
+                if not there:
+                    _load_and_attach(_without_program(family), PROG_CGROUP_SOCK, SOCK_CREATE, group)
         finally:
             os.close(group)
         with open(path + "/cgroup.procs", "w", encoding="ascii") as stream:

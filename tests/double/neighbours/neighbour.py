@@ -74,7 +74,7 @@ class Neighbour:
             if address.startswith("127.") or _has_address(address):
                 continue
             result = subprocess.run(
-                ["ip", "address", "add", f"{address}/24", "dev", BRIDGE], capture_output=True, text=True, check=False
+                ["ip", "address", "add", *_on_bridge(address)], capture_output=True, text=True, check=False
             )
             if result.returncode != 0:
                 raise Failure(
@@ -167,8 +167,13 @@ class Neighbour:
             return
         self._end((signal.SIGTERM, signal.SIGKILL))
         for address in self._record("addresses.json", []):
-            subprocess.run(["ip", "address", "del", f"{address}/24", "dev", BRIDGE], capture_output=True, check=False)
+            subprocess.run(["ip", "address", "del", *_on_bridge(address)], capture_output=True, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _on_bridge(address: str) -> list[str]:
+    """An address of the bridge, as words of ip(8). Nobody else on it has it, so that there is no need to ask."""
+    return [f"{address}/64", "dev", BRIDGE, "nodad"] if ":" in address else [f"{address}/24", "dev", BRIDGE]
 
 
 def _has_address(address: str) -> bool:

@@ -188,8 +188,12 @@ def test_limits_that_are_taken_out_are_none_and_an_ipv6_address_is_one(lab):
     del lab.servers["one"]["pot_jail_limits"]
     ipv4, ipv6 = lab.servers["one"]["matrix_ip"], "fd00:199::5"
     lab.servers["one"]["matrix_ip"] = ipv6
+    refused = lab.play()
+    assert refused.code != 0 and "pot_jail_ip (matrix_ip): IPv6 is switched off on vtnet0 of the host" in refused.words
+    lab.run("a", "ifconfig vtnet0 inet6 fd00:199::4 prefixlen 64 alias -ifdisabled")
     try:
-        assert succeeded(lab.play(), changed=1).recap["one"]["changed"] == 1
+        # The pot, and the script with which its services wait for the address.
+        assert succeeded(lab.play(), changed=2).recap["one"]["changed"] == 2
         configuration = lab.run("a", "cat /opt/pot/jails/one/conf/pot.conf")
         assert "pot.rss" not in configuration and "pot.stack=ipv6" in configuration
         assert lab.run("a", "jls -j one ip6.addr").strip() == ipv6

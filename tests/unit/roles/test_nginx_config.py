@@ -87,6 +87,7 @@ CASES = {
     },
     "none_untrusting": {"matrix_tls_mode": "none"},
     "ipv6": {"reverse_proxy_listen_addresses": ["::1", "127.0.0.1"]},
+    "both": {"matrix_ip": ["10.0.0.5", "2001:db8::5"]},
     "wildcard": {"reverse_proxy_listen_addresses": ["*"]},
     "awkward": {
         "matrix_extra_domains": ["matrix.example.com"],
@@ -192,6 +193,7 @@ def here(directory, text):
     (directory / "logs").mkdir(exist_ok=True)
     for old, new in (
         ("listen 10.0.0.5:", "listen 127.0.0.1:"),
+        ("listen [2001:db8::5]:", "listen [::1]:"),
         ("/usr/local/etc/nginx/mime.types", "/etc/nginx/mime.types"),
         ("user www;", "user root;"),
         ("/var/run/nginx.pid", str(directory / "nginx.pid")),
@@ -224,6 +226,13 @@ def test_nginx_reads_it(rendered, case):
     )
     assert done.returncode == 0, done.stderr
     assert "[warn]" not in re.sub(r'.*the "listen ... http2" directive is deprecated.*', "", done.stderr)
+
+
+def test_it_listens_at_an_address_of_each_family(rendered):
+    found = re.findall(r"^ *listen (\S+)", rendered[1]["both"], re.MULTILINE)
+    assert sorted(found) == sorted(
+        f"{host}:{port}" for host in ("10.0.0.5", "[2001:db8::5]") for port in (80, 443, 8448)
+    )
 
 
 def test_forms_of_http2(rendered):
@@ -399,7 +408,7 @@ def test_behaviour_with_tls(running):
     assert ask(80, "/_matrix/client/versions?a=b")[1]["Location"] == "https://example.com/_matrix/client/versions?a=b"
     settings = json.loads((directory / "awkward.json").read_text())
     settings.update(directory=str(directory))
-    asked = ("127.0.0.1", [PORTS[443], PORTS[8448]], 0)
+    asked = (["127.0.0.1"], [PORTS[443], PORTS[8448]], 0)
     Upkeep(settings, Changes()).prove(*asked)
     chain, key = self_signed(["example.com"], [], 30)
     (directory / "other").mkdir()

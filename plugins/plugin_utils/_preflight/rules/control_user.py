@@ -25,7 +25,7 @@ OPTIONS = {
     "control_user_uid": Variable(values.whole_number(1000, 2**31 - 1), "2001", empty=False),
     "control_user_home": path("/mnt/matrixdata/control"),
     "control_user_shell": path("/bin/sh"),
-    "control_user_listen_address": Variable(network.listen_address, "10.0.0.5"),
+    "control_user_listen_address": Variable(network.one_or_more(network.listen_address), "10.0.0.5"),
     "control_user_host_key_directory": path("/mnt/matrixdata/ssh"),
 }
 

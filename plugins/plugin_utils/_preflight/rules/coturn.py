@@ -32,7 +32,7 @@ VARIABLES = {
     "matrix_turn_lifetime": Variable(turn.lifetime, "1h", empty=False),
 }
 OPTIONS = {
-    "coturn_listen_address": Variable(network.listen_address, "10.0.0.5", empty=False),
+    "coturn_listen_address": Variable(network.one_or_more(network.listen_address), "10.0.0.5", empty=False),
     "coturn_user_quota": Variable(values.whole_number(1, 65535), "12", empty=False),
     "coturn_user": Variable(_user, "turnserver", empty=False),
     "coturn_uid": Variable(values.whole_number(1000, 2**31 - 1), "2003", empty=False),
@@ -83,11 +83,11 @@ def check(server: Server, controller: Controller) -> None:
         return
     _relayed(server)
     _reached(server)
-    external, address = server["matrix_turn_external_ip"], server["matrix_ip"]
-    if external and address and (":" in external) != (":" in address):
+    external, given = server["matrix_turn_external_ip"], network.addresses(server["matrix_ip"] or "")
+    if external and given and all((":" in external) != (":" in address) for address in given):
         server.report(
             "matrix_turn_external_ip",
-            f'"{external}" and matrix_ip "{address}" are not of one kind, IPv4 or IPv6',
+            f'"{external}" and matrix_ip "{", ".join(given)}" are not of one kind, IPv4 or IPv6',
         )
 
 

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 VARIABLES = {
     "matrix_domain": Variable(network.domain, "example.com", empty=False),
     "matrix_host": Variable(network.domain, "matrix.example.com", empty=False),
-    "matrix_ip": Variable(network.pot_address, "10.0.0.5", empty=False),
+    "matrix_ip": Variable(network.pot_addresses, "10.0.0.5", empty=False),
     "matrix_alert_email": Variable(mail.shown_address, "admin@example.com", empty=False),
     "matrix_python_version": Variable(pots.python_version, '"3.11"', empty=False),
     "matrix_python": Variable(storage.plain_path, "/usr/local/bin/python3.11", empty=False),
@@ -28,14 +28,14 @@ OPTIONS: dict[str, Variable] = {}
 
 
 def claims(server: Server) -> t.Iterator[Claim]:
-    """Names of the homeserver, and its address."""
-    domain, name, address = server["matrix_domain"], server["matrix_host"], server["matrix_ip"]
+    """Names of the homeserver, and its addresses."""
+    domain, name = server["matrix_domain"], server["matrix_host"]
     if domain:
         yield Claim("matrix_domain", "", "domain", domain, f'"{domain}" is the domain of ', " already", "example.org")
     if name:
         # No server is reached at another one's domain either: that is where users and servers look for the other.
         yield Claim("matrix_host", "", "domain", name, f'"{name}" is a name of ', " already", "matrix.example.org")
-    if address:
+    for address in server.addresses:
         words = f'"{address}" is the address of '
         yield Claim("matrix_ip", server.machine, "ip", address, words, " on the same host already", "10.0.0.6")
 

@@ -33,7 +33,7 @@ VARIABLES = {
     "matrix_metrics_directory": path("/var/db/node_exporter"),
 }
 OPTIONS = {
-    "node_exporter_listen_address": Variable(network.listen_address, "10.0.0.5", empty=False),
+    "node_exporter_listen_address": Variable(network.one_or_more(network.listen_address), "10.0.0.5", empty=False),
     "node_exporter_user": Variable(_user, "nodeexport", empty=False),
     "node_exporter_uid": Variable(values.whole_number(1000, 2**31 - 1), "2002", empty=False),
     "node_exporter_extra_arguments": Variable(

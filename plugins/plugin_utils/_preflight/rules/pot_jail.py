@@ -115,17 +115,34 @@ def check(server: Server, controller: Controller) -> None:
         server.report("matrix_ip", "is not set, but matrix_pot_network_type is alias")
     if kind == "private-bridge" and server.missing("matrix_pot_bridge"):
         server.report("matrix_pot_bridge", "is not set, but matrix_pot_network_type is private-bridge")
-    if kind in ("private-bridge", "public-bridge") and ":" in (server["matrix_ip"] or ""):
-        server.report(
-            "matrix_ip",
-            '"{}" is an IPv6 address, but a pot behind a bridge needs an IPv4 address'.format(server["matrix_ip"]),
-        )
-    if kind not in (None, "inherit") and server["matrix_ip"] and server["matrix_ip"] == server.machine[0]:
-        # pot gives the address to the jail, and takes it off the interface when the pot stops.
-        problem = '"%s" is the host\'s own address (ansible_host), which the host would lose when the pot stops'
-        server.report(
-            "matrix_ip", problem % server["matrix_ip"], "matrix_ip: 10.0.0.5, or matrix_pot_network_type: inherit"
-        )
+    _addresses(server)
     if kind in ("alias", "inherit") and server["matrix_pot_exported_ports"]:
         problem = f"ports are only forwarded to a pot behind a bridge, but matrix_pot_network_type is {kind}"
         server.report("matrix_pot_exported_ports", problem, "matrix_pot_exported_ports: []")
+
+
+def _addresses(server: Server) -> None:
+    kind, addresses = server.network_type, server.addresses
+    bridge = kind in ("private-bridge", "public-bridge")
+    if len(addresses) > 1 and kind not in (None, "alias"):
+        takes = (
+            "a pot behind a bridge has one, an IPv4 address"
+            if bridge
+            else "a pot that inherits the host's network is asked at one of them"
+        )
+        server.report(
+            "matrix_ip",
+            f"the value has two addresses, but {takes} (matrix_pot_network_type is {kind})",
+            "matrix_ip: 10.0.0.5, or matrix_pot_network_type: alias",
+        )
+    elif bridge and ":" in "".join(addresses):
+        problem = f'"{addresses[0]}" is an IPv6 address, but a pot behind a bridge needs an IPv4 address'
+        server.report("matrix_ip", problem)
+    elif kind not in (None, "inherit") and server.machine[0] in addresses:
+        # pot gives the address to the jail, and takes it off the interface when the pot stops.
+        problem = "is the host's own address (ansible_host), which the host would lose when the pot stops"
+        server.report(
+            "matrix_ip",
+            f'"{server.machine[0]}" {problem}',
+            "matrix_ip: 10.0.0.5, or matrix_pot_network_type: inherit",
+        )

@@ -55,7 +55,7 @@ def check(server: Server, controller: Controller) -> None:
     if server["matrix_trusted_proxies"] and mode not in (None, "none"):
         problem = f"headers of a proxy are only trusted without TLS of our own, but matrix_tls_mode is {mode}"
         server.report("matrix_trusted_proxies", problem, "matrix_trusted_proxies: [], or matrix_nossl: true")
-    own = {"127.0.0.1", "::1", server["matrix_ip"]}
+    own = {"127.0.0.1", "::1", *server.addresses}
     for location in server["matrix_locations"] or []:
         target = location.get("to", "")
         if target == "unix:{}".format(server.effective("matrix_synapse_socket")):

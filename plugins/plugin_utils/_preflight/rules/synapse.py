@@ -56,7 +56,7 @@ VARIABLES = {
     "matrix_metrics_port": Variable(network.port_or_off, "9109"),
 }
 OPTIONS = {
-    "synapse_metrics_address": Variable(network.listen_address, "10.0.0.5"),
+    "synapse_metrics_address": Variable(network.one_or_more(network.listen_address), "10.0.0.5"),
     "synapse_public_baseurl": Variable(network.url("http", "https"), "https://example.com/", empty=False),
     "synapse_data_mountpoint": path("/mnt"),
     "synapse_media_directory": path("/mnt/matrixdata/media_store"),

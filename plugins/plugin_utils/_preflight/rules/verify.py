@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import values
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import network, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean
 
 if t.TYPE_CHECKING:
@@ -15,6 +15,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
 
 VARIABLES = {
+    "matrix_verify_address": Variable(network.one_or_more(network.host), "192.0.2.20"),
     "matrix_verify_outside": boolean("true"),
     "matrix_certificate_warning_days": Variable(values.days, "7", empty=False),
 }

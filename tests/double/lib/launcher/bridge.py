@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from launcher.common import BRIDGE, GATEWAY, STATE, names, run
+from launcher.common import BRIDGE, GATEWAY, GATEWAY6, STATE, names, run
 
 
 def bridge_up() -> None:
@@ -18,6 +18,7 @@ def bridge_up() -> None:
         # network would talk to the former one until their ARP entries expire.
         run("ip", "link", "add", BRIDGE, "address", "58:9c:fc:00:00:fe", "type", "bridge")
         run("ip", "address", "add", GATEWAY + "/24", "dev", BRIDGE)
+        run("ip", "-6", "address", "add", GATEWAY6 + "/64", "dev", BRIDGE, "nodad")
         run("ip", "link", "set", BRIDGE, "up")
 
 

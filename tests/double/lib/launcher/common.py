@@ -18,6 +18,8 @@ STATE = Path(os.environ.get("POTLUCK_DOUBLE_DIR") or "/var/tmp/potluck-double")
 BRIDGE = "potluck0"
 NETWORK = "10.199.0"
 GATEWAY = NETWORK + ".1"
+# The same network of IPv6, which a host takes part in only when it is told to, as on FreeBSD.
+GATEWAY6 = "2001:db8:199::1"
 # Below are the neighbours' addresses, above are left for pots.
 FIRST, LAST = 20, 99
 NIC = "vtnet0"

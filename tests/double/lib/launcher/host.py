@@ -123,6 +123,9 @@ class Double:
             )
             run("ip", "link", "set", self.veth, "master", BRIDGE, "up")
             run(*inside, "link", "set", "lo", "up")
+            # Nothing in rc.conf asks for it: FreeBSD marks such an interface IFDISABLED.
+            switch = f"echo 1 > /proc/sys/net/ipv6/conf/{NIC}/disable_ipv6"
+            run("ip", "netns", "exec", self.namespace, "/bin/sh", "-c", switch)
             run(*inside, "address", "add", config["address"] + "/24", "broadcast", "+", "dev", NIC)
             run(*inside, "link", "set", NIC, "up")
             run(*inside, "route", "add", "default", "via", GATEWAY)

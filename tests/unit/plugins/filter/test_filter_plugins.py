@@ -18,6 +18,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 ROOT = pathlib.Path(__file__).parents[4]
 FILTERS = [
+    "addresses",
     "consul_config",
     "consul_servers",
     "consul_services",

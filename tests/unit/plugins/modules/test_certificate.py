@@ -58,7 +58,7 @@ class Place:
             "state": state,
             **({"settings": {**self.settings, **settings}} if state != "applied" else {"config": str(self.config)}),
             "pair": pair,
-            "proof": {"address": "127.0.0.1", "ports": list(ports), "timeout": 0},
+            "proof": {"addresses": ["127.0.0.1"], "ports": list(ports), "timeout": 0},
             "program": str(self.program),
             "_ansible_check_mode": check,
             "_ansible_diff": True,

@@ -35,6 +35,8 @@ class Machine:
         self.groups = {"pot", "wheel"}
         self.pf_valid = True
         self.ifconfig = self.netstat = ""
+        self.interfaces = "vtnet0 lo0\n"
+        self.routes = {"inet": "    gateway: 10.0.2.2\n  interface: vtnet0\n"}
         self.release = "13.2-RELEASE-p3"
 
     def run(self, argv):
@@ -43,8 +45,9 @@ class Machine:
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             return done.returncode, done.stdout, done.stderr
         answers = {
-            ("ifconfig", "-l"): "vtnet0 lo0\n",
-            ("route", "-n", "get", "default"): "    gateway: 10.0.2.2\n  interface: vtnet0\n",
+            ("ifconfig", "-l"): self.interfaces,
+            ("route", "-n", "get", "default"): self.routes.get("inet", ""),
+            ("route", "-n", "get", "-inet6", "default"): self.routes.get("inet6", ""),
             ("ifconfig",): self.ifconfig,
             ("netstat", "-rn", "-f", "inet"): self.netstat,
             ("freebsd-version", "-u"): self.release + "\n",
@@ -426,3 +429,51 @@ def test_half_an_upgrade(machine, prepare, monkeypatch, kernel, rest, release):
     monkeypatch.setattr(host_module.platform, "release", lambda: kernel)
     machine.release = rest
     assert prepare()["release"] == release
+
+
+TWO_NICS = (
+    "vtnet0: flags=1\n\tinet 10.0.2.15 netmask 0xffffff00 broadcast 10.0.2.255\n"
+    "\tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>\n"
+    "vtnet1: flags=1\n\tinet6 2001:db8::15 prefixlen 64\n\tnd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>\n"
+)
+
+
+def carriers(result):
+    return [(each["address"], each["interface"], each["reason"]) for each in result["carriers"]]
+
+
+def test_the_interfaces_that_addresses_belong_on(machine, prepare):
+    machine.interfaces, machine.ifconfig = "vtnet0 vtnet1 lo0\n", TWO_NICS
+    wanted = ["10.0.2.20", "2001:db8::20", "192.0.2.20"]
+    result = prepare(pot="one", addresses=wanted)
+    assert carriers(result) == [
+        ("10.0.2.20", "vtnet0", "whose network it lies in"),
+        ("2001:db8::20", "vtnet1", "whose network it lies in"),
+        ("192.0.2.20", "vtnet0", "which is the host's outside interface"),
+    ]
+    assert result["without_ipv6"] == ["vtnet0"]
+    # A pot that is there keeps its own, whether that is written with the address or left to pot.
+    conf = machine.fs_root / "jails/one/conf/pot.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("pot.base=13.2\nnetwork_type=alias\nip=vtnet1|10.0.2.20 192.0.2.20\n")
+    assert [each[1:] for each in carriers(prepare(pot="one", addresses=wanted))] == [
+        ("vtnet1", "where the pot has it"),
+        ("vtnet1", "whose network it lies in"),
+        ("vtnet0", "where the pot has it"),
+    ]
+    # The one that takes its place gets it too.
+    conf.parent.parent.rename(machine.fs_root / "jails/one-former")
+    assert carriers(prepare(pot="one", addresses=wanted))[0][1:] == ("vtnet1", "where the pot has it")
+    # Unless the host has lost it.
+    machine.interfaces = "vtnet0 lo0\n"
+    assert carriers(prepare(pot="one", addresses=wanted[:1]))[0][1:] == ("vtnet0", "whose network it lies in")
+
+
+def test_a_host_with_ipv6_alone(machine, prepare):
+    machine.routes = {"inet6": "    gateway: 2001:db8::1\n  interface: vtnet0\n"}
+    result = prepare()
+    assert (result["default_interface"], result["settings"]["POT_EXTIF"]) == ("vtnet0", "vtnet0")
+    machine.routes = {}
+    machine.configuration.write_text("")
+    failed = prepare()
+    assert "the host has no default route" in failed["msg"] and failed["option"] == "settings"

@@ -52,6 +52,24 @@ def test_it_listens_and_relays_at_the_one_address():
     assert not any("secret=" in line for line in found) and len(set(found)) == len(found)
 
 
+def test_of_two_addresses_the_router_translates_that_of_its_family():
+    found = turnserver(listen_address=["10.0.0.5", "2001:db8::5"], external_ip="203.0.113.7")
+    assert [line for line in found if line.startswith(("listening-ip", "relay-ip", "external-ip"))] == [
+        "listening-ip=10.0.0.5",
+        "listening-ip=2001:db8::5",
+        "relay-ip=10.0.0.5",
+        "relay-ip=2001:db8::5",
+        "external-ip=203.0.113.7/10.0.0.5",
+    ]
+    assert {"denied-peer-ip=10.0.0.5", "denied-peer-ip=2001:db8::5"} <= set(found)
+
+
+def test_only_where_there_is_no_ipv4_address_it_gives_an_ipv6_one_to_those_who_do_not_ask_for_it():
+    line = "allocation-default-address-family=ipv6"
+    assert line in turnserver(listen_address="2001:db8::5") and line in turnserver(listen_address=["2001:db8::5"])
+    assert line not in turnserver() and line not in turnserver(listen_address=["10.0.0.5", "2001:db8::5"])
+
+
 def test_with_tls_it_has_the_copy_and_without_nothing_of_it():
     found = turnserver()
     assert {"tls-listening-port=5349", "cert=/c/fullchain.pem", "pkey=/c/privkey.pem", "no-dtls"} <= set(found)

@@ -124,13 +124,15 @@ def alias_network(pot: str, params: dict[str, str]) -> tuple:
 
     def setup(pid: int) -> None:
         net.alias_up(pot, pid, addresses, settings["POT_EXTIF"])
-        restrict_sockets(pot, params, pid, first, bool(params["ip6.addr"]))
+        restrict_sockets(pot, params, pid, first, bool(params["ip6.addr"]), bool(first))
 
     return setup, "", []
 
 
-def restrict_sockets(pot: str, params: dict[str, str], pid: int, address: str | None, ipv6: bool) -> None:
-    group = socketrules.socket_rules(pot, pid, address, ipv6)
+def restrict_sockets(
+    pot: str, params: dict[str, str], pid: int, address: str | None, ipv6: bool, ipv4: bool = True
+) -> None:
+    group = socketrules.socket_rules(pot, pid, address, ipv6, ipv4)
     if group:
         params["cgroup"] = group
 

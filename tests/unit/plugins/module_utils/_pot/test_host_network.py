@@ -43,6 +43,42 @@ bridge0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0
 \tgroups: bridge pot
 """
 
+# The same host with IPv6 on one of its interfaces.
+WITH_IPV6 = IFCONFIG.replace(
+    "\tmedia: Ethernet",
+    "\tinet6 fe80::5054:ff:fe00:8b1%vtnet0 prefixlen 64 scopeid 0x1\n\tinet6 2001:db8:0:1::15 prefixlen 64\n"
+    "\tinet6 2001:db8:0:2::20 prefixlen 128\n\tnd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>\n\tmedia: Ethernet",
+).replace("\tinet 10.199.0.150", "\tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>\n\tinet 10.199.0.150")
+
+
+@pytest.mark.parametrize(
+    "address, interface",
+    [
+        ("10.0.2.20", "vtnet0"),
+        ("10.199.0.160", "vtnet1"),
+        # Another pot's, whose network is itself alone.
+        ("10.199.1.151", ""),
+        ("192.0.2.1", ""),
+        ("2001:db8:0:1::20", "vtnet0"),
+        ("2001:db8:0:2::21", ""),
+        ("fd00::1", ""),
+    ],
+)
+def test_the_interface_whose_network_an_address_lies_in(address, interface):
+    assert host_network.carrier(address, WITH_IPV6) == interface
+
+
+def test_of_two_networks_the_smaller_one():
+    wider = WITH_IPV6.replace("10.0.2.15 netmask 0xffffff00", "10.0.2.15 netmask 0xff000000")
+    assert host_network.carrier("10.199.0.160", wider) == "vtnet1"
+    assert host_network.carrier("10.198.0.160", wider) == "vtnet0"
+
+
+def test_interfaces_on_which_ipv6_is_switched_off():
+    assert host_network.without_ipv6(WITH_IPV6) == ["vtnet1"]
+    assert host_network.without_ipv6("") == []
+
+
 NETSTAT = """Routing tables
 
 Internet:

@@ -130,11 +130,35 @@ def test_http_through_a_unix_socket(unix_socket):
 def test_https_at_an_address_verifies_the_name_of_the_url(https, authority):
     ca = str(authority / "ca.pem")
     url = "https://matrix.example.com:%d/health" % https
-    assert run("http", target=url, address="127.0.0.1", ca_file=ca, body="matrix.example.com")["ok"]
-    other = run("http", target=url.replace("matrix.", "other."), address="127.0.0.1", ca_file=ca)
+    assert run("http", target=url, address=["127.0.0.1"], ca_file=ca, body="matrix.example.com")["ok"]
+    other = run("http", target=url.replace("matrix.", "other."), address=["127.0.0.1"], ca_file=ca)
     assert not other["ok"] and "certificate" in other["message"]
-    assert not run("http", target=url, address="127.0.0.1")["ok"]
-    assert run("http", target=url, address="127.0.0.1", verify=False)["ok"]
+    assert not run("http", target=url, address=["127.0.0.1"])["ok"]
+    assert run("http", target=url, address=["127.0.0.1"], verify=False)["ok"]
+
+
+def test_every_address_is_asked(https, authority):
+    """One that does not answer is named; the certificate is told of once."""
+    ca, url = str(authority / "ca.pem"), "https://matrix.example.com:%d/health" % https
+    both = {"target": url, "address": ["127.0.0.1", "127.0.0.1"], "ca_file": ca}
+    assert run("http", **both)["message"] == f"{url} answers 200"
+    # Nothing listens at the IPv6 loopback there.
+    result = run("http", target=url, address=["127.0.0.1", "::1"], ca_file=ca)
+    assert not result["ok"] and result["message"].startswith("at ::1, ") and "127.0.0.1" not in result["message"]
+    result = run("http", target=url, address=["::1", "127.0.0.3"], ca_file=ca)
+    assert result["message"].startswith("at ::1, ") and "; at 127.0.0.3, " in result["message"]
+    told = run("certificate", target="matrix.example.com:%d" % https, address=["127.0.0.1"] * 2, ca_file=ca)["message"]
+    assert told.count("the certificate of") == 1
+
+
+def test_a_port_alone_is_one_of_each_address(https):
+    assert run("tcp", target=f":{https}", address=["127.0.0.1"])["message"] == f"127.0.0.1:{https} accepts connections"
+    assert run("tcp", target=f":{https}")["ok"]
+    refused = run("tcp", target=f":{https}", address=["127.0.0.1", "::1"])
+    assert not refused["ok"] and refused["message"].startswith(f"at ::1, [::1]:{https}: ")
+    assert run("closed", target=f":{https}", address=["::1"])["ok"]
+    opened = run("closed", target=f":{https}", address=["::1", "127.0.0.1"])
+    assert opened["message"] == f"at 127.0.0.1, 127.0.0.1:{https} accepts connections"
 
 
 def test_certificate(https, authority):
