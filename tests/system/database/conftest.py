@@ -50,6 +50,23 @@ class Asked(Site):
         """The process id of PostgreSQL, as it notes it itself."""
         return self.read(CLUSTER + "/postmaster.pid").splitlines()[0]
 
+    def revive(self):
+        """What cron does once a minute."""
+        self.inside("/bin/sh", "-c", "grep -ho '/[^ ]*matrix-revive .*' /etc/cron.d/* | sh", pot=self.machine)
+
+    def synapse(self):
+        """The process id of Synapse."""
+        return self.pid("matrix-synapse/homeserver.pid")
+
+    def follow(self, former):
+        """Wait for another Synapse than that process, older than PostgreSQL; cron may be restarting it already."""
+        self.revive()
+
+        def another():
+            assert self.synapse() not in ("", former), self.synapse()
+
+        patiently(another)
+
     def roles(self, *roles, **variables):
         """Run some roles of the site only."""
         return self.play("--tags", ",".join(roles), **variables)
@@ -109,14 +126,14 @@ def once_more(again, tmp_path_factory):
 
 
 def patiently(function, *arguments, seconds=120):
-    """What a function returns in the end. Each of Synapse's connections fails once after PostgreSQL was restarted, and
-    is made anew then, which PostgreSQL refuses while it recovers; clients ask again.
+    """What a function returns in the end. After PostgreSQL was restarted each of Synapse's connections fails once, and
+    matrix-revive restarts Synapse within a minute; clients ask again.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
             return function(*arguments)
-        except (AssertionError, OSError):
+        except (AssertionError, OSError, ValueError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
@@ -155,9 +172,6 @@ class External(Asked):
         """matrix_database."""
         where = json.loads(self.database("status"))
         return {"host": where["address"], "password": where["password"], "sslrootcert": where["ca"], **more}
-
-    def synapse(self):
-        return self.pid("matrix-synapse/homeserver.pid")
 
     def by_itself(self, name, **variables):
         """Run a playbook of this directory, which has to end well; what came of it."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "roles/synapse/templates/revive.sh.j2"
+RESTARTED = ["prepared start", "served restart"]
 # (what runs: this very process, none, or one whose words are others; whether the service is enabled; what is started)
 CASES = {
     "it runs": (str(os.getpid()), "python", True, []),
@@ -21,6 +22,11 @@ CASES = {
     "it has died": ("4194304", "python", True, ["prepared start", "served start"]),
     "its number is another process's": (str(os.getpid()), "no-such-words", True, ["prepared start", "served start"]),
     "it is not enabled": ("4194304", "python", False, []),
+    "what it needs started before it": (str(os.getpid()), "python", True, []),
+    "what it needs started after it": (str(os.getpid()), "python", True, RESTARTED),
+    "what it needs started after it and is stopping": (str(os.getpid()), "python", True, []),
+    "what it needs started after one that was stopped": (None, "python", True, []),
+    "what it needs started after one that is not enabled": (str(os.getpid()), "python", False, []),
 }
 
 
@@ -46,9 +52,16 @@ def test_what_has_died_is_started(case, commands, tmp_path):
     if number is not None:
         # As PostgreSQL writes it, with more lines below.
         (tmp_path / "pid").write_text(number and f"{number}\n/var/db/postgres/data15\n", encoding="utf-8")
+    needed = []
+    if case.startswith("what it needs"):
+        needed = [tmp_path / "needed"]
+        # The first and the last of its lines.
+        needed[0].write_text("1\nstopping\n" if "stopping" in case else "1\nready   \n", encoding="utf-8")
+        when = 1_000_000_000 if "before" in case else 4_000_000_000
+        os.utime(needed[0], (when, when))
     done = subprocess.run(
         ["/bin/sh", "-c", TEMPLATE.read_text(encoding="utf-8"), "revive"]
-        + ["served", tmp_path / "pid", words, "prepared"],
+        + ["served", tmp_path / "pid", words, "prepared", *needed],
         env={"PATH": f"{commands}:/usr/bin:/bin", "ENABLED": "0" if enabled else "1"},
         capture_output=True,
         text=True,
