@@ -257,7 +257,7 @@ def test_mount_network_and_boot(deployed):
     conf = deployed.pot_conf()
     for line in (
         "network_type=alias",
-        f"ip={deployed.ip}",
+        f"ip=vtnet0|{deployed.ip}",
         "pot.attr.start-at-boot=YES",
         "pot.attr.exec_stop=/bin/sh /etc/rc.shutdown jail",
     ):

@@ -70,7 +70,7 @@ def test_a_host_without_ipv6_is_told_before_the_pot_is_touched(site):
 def both(site):
     """The variables with which the server has two addresses."""
     site.machine_run(f"ifconfig vtnet0 inet6 {HOST6} prefixlen 64 alias -ifdisabled")
-    variables = {"matrix_ip": [site.jail, V6]}
+    variables = {"matrix_ip": [site.jail, V6], "matrix_turn": True}
     done = site.ansible("site", **variables)
     assert done.code == 0, done.output[-5000:]
     return variables
@@ -84,7 +84,7 @@ def test_clients_and_servers_come_in_by_either_family(site, both):
 
 def test_everything_listens_at_both(site, both):
     found = listeners(site)
-    for port in (80, 443, 8448, 9100, 9109, 22):
+    for port in (80, 443, 8448, 9100, 9109, 22, 3478, 5349):
         assert {(site.jail, port), (V6, port)} <= found, (port, sorted(found))
     # Consul has one address for a node: the first, since its servers are reached by that.
     assert (site.jail, 8301) in found and (V6, 8301) not in found
@@ -160,6 +160,8 @@ def alone(site, both):
         site.machine_run(f"echo nameserver {NEIGHBOURS6} >/etc/resolv.conf")
         variables = {
             "matrix_ip": V6,
+            # The role proves that it relays.
+            "matrix_turn": True,
             "matrix_consul_servers": [CONSUL_NAME6],
             "matrix_ldap_server": NAME6,
             "matrix_ldap_validate_certs": False,
