@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+import ansible_mitogen
 import controller
 import stock
 
@@ -38,6 +39,10 @@ WAYS = {
     "second, ssh without pipelining": {"ANSIBLE_PIPELINING": "false"},
     "second, a new ssh connection for each operation": {
         "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no -o ControlPath=none"
+    },
+    "second, with Mitogen": {
+        "ANSIBLE_STRATEGY": "mitogen_linear",
+        "ANSIBLE_STRATEGY_PLUGINS": str(Path(ansible_mitogen.__file__).parent / "plugins/strategy"),
     },
     "second, forks = 1": {"ANSIBLE_FORKS": "1"},
     "second, forks = 2": {"ANSIBLE_FORKS": "2"},

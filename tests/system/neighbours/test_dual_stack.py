@@ -28,6 +28,8 @@ CONSUL6 = "2001:db8:199::16"
 # Names with one address each: NEIGHBOURS6 and CONSUL6.
 NAME6 = "six.neigh.test"
 CONSUL_NAME6 = "consul.six.neigh.test"
+# Its role proves that it relays. The deployment's own settings have a secret of another server.
+TURN = {"matrix_turn": True, "synapse_secret_settings": {}}
 # Ports of the neighbours: directory, mail, logs, alerts.
 FORWARDED = (389, 587, 514, 9093)
 
@@ -70,7 +72,7 @@ def test_a_host_without_ipv6_is_told_before_the_pot_is_touched(site):
 def both(site):
     """The variables with which the server has two addresses."""
     site.machine_run(f"ifconfig vtnet0 inet6 {HOST6} prefixlen 64 alias -ifdisabled")
-    variables = {"matrix_ip": [site.jail, V6], "matrix_turn": True}
+    variables = {"matrix_ip": [site.jail, V6], **TURN}
     done = site.ansible("site", **variables)
     assert done.code == 0, done.output[-5000:]
     return variables
@@ -160,8 +162,7 @@ def alone(site, both):
         site.machine_run(f"echo nameserver {NEIGHBOURS6} >/etc/resolv.conf")
         variables = {
             "matrix_ip": V6,
-            # The role proves that it relays.
-            "matrix_turn": True,
+            **TURN,
             "matrix_consul_servers": [CONSUL_NAME6],
             "matrix_ldap_server": NAME6,
             "matrix_ldap_validate_certs": False,

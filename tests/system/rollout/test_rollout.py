@@ -8,9 +8,11 @@ other.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from thorough import some
@@ -141,6 +143,17 @@ def test_pot_left_the_files_of_the_machine_alone(lab):
 def test_second_run_changes_nothing(lab):
     succeeded(lab.play(), changed=0)
     succeeded(lab.play("--check", "--diff"), changed=0)
+
+
+def test_mitogen_runs_it_as_well(lab, monkeypatch):
+    """Another strategy of talking to hosts, which is told in Ansible's own settings; a pot is talked to as always."""
+    strategies = Path(importlib.util.find_spec("ansible_mitogen").origin).parent / "plugins/strategy"
+    monkeypatch.setitem(lab.environment, "ANSIBLE_STRATEGY_PLUGINS", str(strategies))
+    monkeypatch.setitem(lab.environment, "ANSIBLE_STRATEGY", "mitogen_linear")
+    succeeded(lab.play(), changed=0)
+    lab.run("b", "pot stop three")
+    succeeded(lab.play("--limit", "three"), changed=1)
+    assert "three" in running(lab)
 
 
 def test_budget_of_remote_operations(lab):
