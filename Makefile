@@ -7,7 +7,7 @@ PYTHON = $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || command -v
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo demo-stop test bench lint venv system double-packages clean
+.PHONY: demo demo-stop test bench cores lint venv system double-packages clean
 
 demo: venv double-packages
 	tests/tools/demo start
@@ -22,6 +22,10 @@ test: venv double-packages
 # What runs and databases cost, into docs/performance.md; BENCH takes options.
 bench: venv double-packages
 	tests/tools/apart $(CURDIR)/.cache/bench $(VENV)/bin/python tests/bench/bench.py $(BENCH); code=$$?; rm -rf .cache/bench; exit $$code
+
+# With other releases of ansible-core: CORES="2.19.0 newest" names those of PyPI.
+cores: venv double-packages
+	tests/tools/cores $(CORES)
 
 lint: venv
 	tests/run lint

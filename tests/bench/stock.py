@@ -189,7 +189,8 @@ class Homeserver:
 
     def listens(self, where, target, state="started"):
         host, _colon, port = target.rpartition(":")
-        host = self.address if host == self.domain else host
+        # A port alone is one of each of its addresses.
+        host = self.address if host in (self.domain, "") else host
         options = {"host": host, "port": int(port), "state": state, "timeout": 10}
         self.add(where, f"{state} {host}:{port}", "wait_for", options)
 

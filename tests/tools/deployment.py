@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -35,6 +36,18 @@ def run(*argv, **options):
 
 def output(*argv):
     return run(*argv, capture_output=True, text=True).stdout
+
+
+def host_key(address, seconds=30):
+    """The line for known_hosts of an sshd, which may need a moment on a busy machine."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return output("ssh-keyscan", "-t", "ed25519", address)
+        except subprocess.CalledProcessError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def authority():
@@ -227,7 +240,7 @@ class Deployment:
             )
         # The host asks the deployment's own name server, as it would ask a router's.
         self.inside("/bin/sh", "-c", f"echo nameserver {self.address} >/etc/resolv.conf")
-        (self.place / "known_hosts").write_text(output("ssh-keyscan", "-t", "ed25519", self.machine_address))
+        (self.place / "known_hosts").write_text(host_key(self.machine_address))
 
     # --- Ansible ---
 
