@@ -21,6 +21,7 @@ requirements:
   - Set as stdout in the configuration, for example with C(ANSIBLE_STDOUT_CALLBACK=potluck.matrix.progress).
 """
 
+import re
 import time
 
 from ansible import constants
@@ -42,6 +43,11 @@ def _step(task) -> str:
     if task.action.endswith(_STEERING):
         return ""
     return next((str(tag) for tag in task.tags if tag not in _NO_STEP), "")
+
+
+def _name(result) -> str:
+    """That of a task, without its role, which ansible-core names before it since 2.21."""
+    return re.sub(r"^[\w.]+ : ", "", result.task_name)
 
 
 def _steps(blocks):
@@ -93,7 +99,7 @@ class CallbackModule(CallbackBase):
         """A failure: where, and all that Ansible tells of it. Its exceptions say the message again, no_log or not."""
         self._handle_warnings(result.result)
         server = result.host.get_name()
-        self._say(server, f"{how} in {self._course.place(server)}: {result.task_name}", color)
+        self._say(server, f"{how} in {self._course.place(server)}: {_name(result)}", color)
         self._clean_results(result.result, result.task.action)
         self._more(_progress.lines(result.result.get("msg", result.result.get("censored", ""))), color)
         self._more(_progress.details(self._dump_results(result.result, serialize=False)), color)
@@ -119,7 +125,7 @@ class CallbackModule(CallbackBase):
         if self._run_is_verbose(result) and not (result.task.loop and "results" in result.result):
             self._clean_results(result.result, result.task.action)
             told = result.result.get("msg")
-            self._say(result.host.get_name(), result.task_name)
+            self._say(result.host.get_name(), _name(result))
             self._more(_progress.lines(told) if told else self._dump_results(result.result).strip("\n").splitlines())
 
     v2_runner_item_on_ok = v2_runner_on_ok
@@ -130,7 +136,7 @@ class CallbackModule(CallbackBase):
             if part.get("diff") and part.get("changed"):
                 shown = self._get_diff(part["diff"])
                 if shown:
-                    self._say(result.host.get_name(), result.task_name)
+                    self._say(result.host.get_name(), _name(result))
                     self._display.display(shown)
 
     def v2_playbook_on_stats(self, stats):

@@ -15,6 +15,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certif
     may_issue,
     validity,
 )
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import tls_client
 
 x509: t.Any
 try:
@@ -112,7 +113,7 @@ def _client_refuses(path: str, key_path: str, authority_path: str) -> str:
     here.
     """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    client = ssl.create_default_context()
+    client = tls_client.context()
     client.check_hostname = False
     client.verify_flags |= _NO_CHECK_TIME
     try:

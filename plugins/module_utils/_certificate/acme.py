@@ -27,6 +27,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certif
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.changes import Changes
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.commands import last_line
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.files import read, write
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import tls_client
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 
 DEFAULT_DIRECTORY = "zerossl"
@@ -272,7 +273,7 @@ class Acme:
 
     def _ask_directory(self) -> None:
         """Complain at once about a CA that cannot be reached; acme.sh tries for a minute and a half."""
-        context = ssl.create_default_context()
+        context = tls_client.context()
         if self.authority:
             context.load_verify_locations(cadata=self.authority)
         try:

@@ -29,7 +29,13 @@ from ansible_collections.potluck.matrix.plugins.module_utils._certificate import
     watch,
 )
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.changes import Changes
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import errors, mounts, no_links, run
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import (
+    errors,
+    mounts,
+    no_links,
+    run,
+    tls_client,
+)
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import files as freebsd_files
 
 PARTS = (
@@ -51,6 +57,7 @@ PARTS = (
     mounts,
     no_links,
     run,
+    tls_client,
 )
 MAIN = f"import sys\n\nfrom {cli.__name__} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 

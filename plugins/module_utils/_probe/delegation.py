@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import tls_client
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 
 # More than anybody writes into one.
@@ -29,7 +30,7 @@ def check_delegation(check: dict, timeout: float, _runner: t.Any) -> str:
     They are asked for as others do: at the address that the name has, with redirects, and with the system's CAs. Those
     of C(ca_file) are believed as well.
     """
-    context = ssl.create_default_context()
+    context = tls_client.context()
     if check.get("ca_file"):
         context.load_verify_locations(cafile=check["ca_file"])
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))

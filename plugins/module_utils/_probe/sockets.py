@@ -12,6 +12,7 @@ import ssl
 import time
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import tls_client
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 
 
@@ -23,7 +24,7 @@ def host_port(target: str) -> tuple[str, int]:
 
 def tls_context(check: dict) -> ssl.SSLContext:
     """What C(ca_file) and C(verify) of a check ask for."""
-    context = ssl.create_default_context(cafile=check.get("ca_file") or None)
+    context = tls_client.context(check.get("ca_file") or None)
     if not check["verify"]:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
