@@ -23,7 +23,7 @@ test: venv double-packages
 bench: venv double-packages
 	tests/tools/apart $(CURDIR)/.cache/bench $(VENV)/bin/python tests/bench/bench.py $(BENCH); code=$$?; rm -rf .cache/bench; exit $$code
 
-# With other releases of ansible-core: CORES="2.19.0 newest" names those of PyPI.
+# With other releases of ansible-core: CORES="2.19.1 newest" names those of PyPI.
 cores: venv double-packages
 	tests/tools/cores $(CORES)
 

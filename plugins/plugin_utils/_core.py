@@ -9,13 +9,13 @@ import re
 
 from ansible.errors import AnsibleError
 
-# As meta/runtime.yml has it; ansible-core only warns of that.
-OLDEST = (2, 19)
+# As meta/runtime.yml has it; ansible-core only warns of that. What is left out in a template, 2.19.0 writes as "None".
+OLDEST = (2, 19, 1)
 
 
 def refuse_old_core(version: str) -> None:
     """AnsibleError when an ansible-core of this version (C(2.18.6)) is too old."""
-    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
+    numbers = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:3])
     if numbers < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise AnsibleError(

@@ -317,8 +317,8 @@ def test_an_ansible_that_is_too_old(run, tmp_path):
     result, contacts = run({"matrix1": host}, python=tmp_path / "old")
     assert contacts == 0 and result.returncode == 2
     assert (
-        "potluck.matrix needs ansible-core 2.19 or newer, but this is 2.18.6; install it as in pip install "
-        "'ansible-core>=2.19'." in result.stdout + result.stderr
+        "potluck.matrix needs ansible-core 2.19.1 or newer, but this is 2.18.6; install it as in pip install "
+        "'ansible-core>=2.19.1'." in result.stdout + result.stderr
     )
 
 

@@ -16,8 +16,8 @@ import pytest
 TOP = Path(__file__).resolve().parents[3]
 PLAYBOOKS = sorted(path.stem for path in (TOP / "playbooks").glob("*.yml"))
 REFUSAL = (
-    "potluck.matrix needs ansible-core 2.19 or newer, but this is 2.18.6; install it as in pip install "
-    "'ansible-core>=2.19'."
+    "potluck.matrix needs ansible-core 2.19.1 or newer, but this is 2.18.6; install it as in pip install "
+    "'ansible-core>=2.19.1'."
 )
 # Notes that somebody wanted to contact a host.
 RECORDER = """
