@@ -1528,6 +1528,11 @@ MORE = [
         "turn_shared_secret is what matrix_turn sets; leave it out",
     ),
     (
+        {"matrix_turn": True, "synapse_settings": {"turn_user_lifetime": "2h"}},
+        "synapse_settings",
+        "turn_user_lifetime is what matrix_turn_lifetime sets; leave it out",
+    ),
+    (
         {"matrix_control_user": True, "matrix_control_user_key": ssh_key(), "matrix_pot_network_type": "inherit"},
         "matrix_control_user_port",
         "22 is the port of the host's own sshd",

@@ -77,6 +77,11 @@ def test_settings_reload_or_restart_once(database, conversation):
     # Those runs had nothing to do with Synapse, which a run of all roles would have restarted, and which cron restarts.
     database.follow(former)
     patiently(conversation.say, "after the restart")
+    former = database.synapse()
+    done = database.play(matrix_postgresql_settings={"max_connections": 61})
+    # Its configuration, PostgreSQL, and Synapse.
+    assert (done.code, done.changed) == (0, 3) and database.synapse() != former, done
+    patiently(conversation.say, "after the run of all roles")
     conversation.all_there()
 
 

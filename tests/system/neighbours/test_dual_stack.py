@@ -154,8 +154,13 @@ def alone(site, both):
         site.tell("dns", "start", "--address", NEIGHBOURS6, *(word for name in names for word in ("--host", name)))
         started.append("consul-servers")
         consul = [
-            "--addresses", CONSUL6, "--gossip-key", site.secrets["gossip"], "--acl-token", site.consul_token,
-        ]  # fmt: skip
+            "--addresses",
+            CONSUL6,
+            "--gossip-key",
+            site.secrets["gossip"],
+            "--acl-token",
+            site.consul_token,
+        ]
         site.tell("consul-servers", "start", *consul)
         site.neighbours_name = site_name
         forwarders += [_Forwarder(port, site.address) for port in FORWARDED]

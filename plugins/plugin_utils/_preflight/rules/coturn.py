@@ -41,8 +41,16 @@ OPTIONS = {
     "coturn_log_backups": Variable(values.whole_number(0, 1000), "7", empty=False),
 }
 NEEDED = ("matrix_ip", "matrix_domain")
-# Settings of Synapse that this part writes.
-_OURS = ("turn_uris", "turn_shared_secret", "turn_shared_secret_path", "turn_username", "turn_password")
+# Settings of Synapse that this part has the last word on, and the variables that decide them.
+_OURS = {
+    "turn_uris": "matrix_turn",
+    "turn_shared_secret": "matrix_turn",
+    "turn_shared_secret_path": "matrix_turn",
+    "turn_username": "matrix_turn",
+    "turn_password": "matrix_turn",
+    "turn_allow_guests": "matrix_turn",
+    "turn_user_lifetime": "matrix_turn_lifetime",
+}
 
 
 def claims(server: Server) -> t.Iterator[Claim]:
@@ -96,9 +104,9 @@ def _settings(server: Server) -> None:
         settings = server.given.get(option)
         if not isinstance(settings, dict):
             continue
-        for name in _OURS:
+        for name, variable in _OURS.items():
             if name in settings:
-                server.report(option, f"{name} is what matrix_turn sets; leave it out", f"{option}: {{}}")
+                server.report(option, f"{name} is what {variable} sets; leave it out", f"{option}: {{}}")
 
 
 def _relayed(server: Server) -> None:
