@@ -22,6 +22,7 @@ author:
   - potluck.matrix contributors (@potluck)
 extends_documentation_fragment:
   - potluck.matrix.attributes
+  - potluck.matrix.synapse
 attributes:
   check_mode:
     support: full
@@ -86,34 +87,11 @@ options:
       - Whether accounts that are missing are made; without that they are an error.
     type: bool
     default: true
-  server_name:
-    description:
-      - Name of the homeserver, the part of a Matrix ID after the colon. If the server at hand calls itself otherwise,
-        that is an error.
-      - Only needed when the address in use does not serve the server's keys.
-    type: str
-  shared_secret:
-    description:
-      - The server's C(registration_shared_secret).
-    type: str
-  shared_secret_path:
-    description:
-      - File on the target that contains it.
-    type: path
   session_path:
     description:
       - File on the target, for root only, with the access token of the module's own account.
     type: path
     default: /var/db/matrix-accounts-session
-  socket:
-    description:
-      - Unix socket of Synapse's client listener.
-    type: path
-    default: /var/run/matrix-synapse/synapse.sock
-  base_url:
-    description:
-      - URL of Synapse, for example V(http://127.0.0.1:8008), instead of O(socket).
-    type: str
 seealso:
   - module: potluck.matrix.synapse_user
 """
@@ -161,6 +139,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse.accounts import Accounts
+from ansible_collections.potluck.matrix.plugins.module_utils._synapse.user import REGISTRATION
 
 
 def main():
@@ -182,12 +161,8 @@ def main():
         argument_spec={
             "accounts": {"type": "list", "elements": "dict", "required": True, "options": account},
             "create": {"type": "bool", "default": True},
-            "server_name": {"type": "str"},
-            "shared_secret": {"type": "str", "no_log": True},
-            "shared_secret_path": {"type": "path", "no_log": False},
             "session_path": {"type": "path", "default": "/var/db/matrix-accounts-session"},
-            "socket": {"type": "path", "default": "/var/run/matrix-synapse/synapse.sock"},
-            "base_url": {"type": "str"},
+            **REGISTRATION,
         },
         required_one_of=[("shared_secret", "shared_secret_path")],
         mutually_exclusive=[("shared_secret", "shared_secret_path")],

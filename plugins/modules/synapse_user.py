@@ -20,6 +20,7 @@ author:
   - potluck.matrix contributors (@potluck)
 extends_documentation_fragment:
   - potluck.matrix.attributes
+  - potluck.matrix.synapse
 attributes:
   check_mode:
     support: full
@@ -37,12 +38,6 @@ options:
       - The account, as V(alice) or as V(@alice:example.org).
     type: str
     required: true
-  server_name:
-    description:
-      - Name of the homeserver, the part of a Matrix ID after the colon. If the server at hand calls itself otherwise,
-        that is an error.
-      - Only needed when O(name) does not contain it and the address in use does not serve the server's keys.
-    type: str
   password:
     description:
       - Password of a new account. Without it a new account gets a random one that nobody knows, which is right for
@@ -56,23 +51,6 @@ options:
   display_name:
     description:
       - Display name of a new account. The server takes the name of the account by default.
-    type: str
-  shared_secret:
-    description:
-      - The server's C(registration_shared_secret).
-    type: str
-  shared_secret_path:
-    description:
-      - File on the target that contains it. Read only when an account is to be made.
-    type: path
-  socket:
-    description:
-      - Unix socket of Synapse's client listener.
-    type: path
-    default: /var/run/matrix-synapse/synapse.sock
-  base_url:
-    description:
-      - URL of Synapse, for example V(http://127.0.0.1:8008), instead of O(socket).
     type: str
   state:
     description:
@@ -117,21 +95,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse import user
+from ansible_collections.potluck.matrix.plugins.module_utils._synapse.user import REGISTRATION
 
 
 def main():
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "server_name": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "admin": {"type": "bool", "default": False},
             "display_name": {"type": "str"},
-            "shared_secret": {"type": "str", "no_log": True},
-            "shared_secret_path": {"type": "path", "no_log": False},
-            "socket": {"type": "path", "default": "/var/run/matrix-synapse/synapse.sock"},
-            "base_url": {"type": "str"},
             "state": {"type": "str", "choices": ["present"], "default": "present"},
+            **REGISTRATION,
         },
         required_one_of=[("shared_secret", "shared_secret_path")],
         mutually_exclusive=[("shared_secret", "shared_secret_path")],

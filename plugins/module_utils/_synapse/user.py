@@ -11,6 +11,15 @@ import secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse.client import Synapse, split_name
 
+# Options of a module that makes accounts; documented in the fragment synapse.
+REGISTRATION: dict[str, dict] = {
+    "server_name": {"type": "str"},
+    "shared_secret": {"type": "str", "no_log": True},
+    "shared_secret_path": {"type": "path", "no_log": False},
+    "socket": {"type": "path", "default": "/var/run/matrix-synapse/synapse.sock"},
+    "base_url": {"type": "str"},
+}
+
 
 def read_secret(params: dict) -> str:
     """The shared secret from the option or the file."""

@@ -84,12 +84,19 @@ def synapse(options: Options) -> dict[str, t.Any]:
 
     Beside those of the role, options holds C(secret_file), from which Synapse reads the secret of the pot's own server,
     and C(tls), whether that speaks TLS.
+
+    Synapse takes one of two settings for the secret and refuses both. The other one is emptied, so that settings of the
+    administrator that are to take the place of these do not clash with them before they are gone.
     """
     server = options.judged("server", turn.server, "write true, or a dictionary with uris and secret")
     if isinstance(server, dict):
-        told = {"turn_uris": server["uris"], "turn_shared_secret": server["secret"]}
+        told = {"turn_uris": server["uris"], "turn_shared_secret": server["secret"], "turn_shared_secret_path": None}
     else:
-        told = {"turn_uris": _own_uris(options), "turn_shared_secret_path": options["secret_file"]}
+        told = {
+            "turn_uris": _own_uris(options),
+            "turn_shared_secret": None,
+            "turn_shared_secret_path": options["secret_file"],
+        }
     return {**told, "turn_user_lifetime": options["user_lifetime"], "turn_allow_guests": False}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Without TLS, behind a foreign proxy: the same server on 80 and 8447."""
+"""Without TLS, behind a foreign proxy and a router: the same server on 80 and 8447, and its TURN server without TLS."""
 
 from __future__ import annotations
 
@@ -11,21 +11,35 @@ import socket
 
 import pytest
 import requests
+from ansible_collections.potluck.matrix.plugins.module_utils._probe.turn import allocate
+from matrix_client import Homeserver
 
+from .calls import offered_by, session
 from .conftest import SYNAPSE, self_signed, wait_for
 
 CLAIMED = "203.0.113.%d"
+# What those see who are called.
+ROUTER = "203.0.113.7"
 
 
 @pytest.fixture(scope="module")
 def plain(site):
     """The server with NOSSL. The gateway, from where the tests come, is the trusted proxy."""
-    variables = {"matrix_nossl": True, "matrix_trusted_proxies": ["10.199.0.1"], "matrix_certificate_watch_days": 7}
+    variables = {
+        "matrix_nossl": True,
+        "matrix_trusted_proxies": ["10.199.0.1"],
+        "matrix_certificate_watch_days": 7,
+        "matrix_turn": True,
+        "matrix_turn_external_ip": ROUTER,
+        # The deployment's own has the secret of another TURN server.
+        "synapse_secret_settings": {},
+    }
     try:
         done = site.ansible("site", **variables)
         assert done.code == 0, done.output[-4000:]
         yield variables
     finally:
+        # With the settings of the administrator in the place of those of the TURN server.
         back = site.ansible("site")
         assert back.code == 0, back.output[-4000:]
 
@@ -50,9 +64,19 @@ def test_the_public_address_is_still_https(site, plain):
 
 
 def test_nothing_speaks_tls(site, plain):
-    for port in (443, 8448):
+    for port in (443, 8448, 5349):
         with pytest.raises(OSError):
             socket.create_connection((site.jail, port), timeout=2).close()
+
+
+def test_calls_are_relayed_at_the_address_of_the_router(site, plain):
+    client = Homeserver("http://neigh.test:8447", address=site.jail)
+    offered = offered_by(client, site.remembered("admin"))
+    assert offered["uris"] == [f"turn:neigh.test:3478?transport={transport}" for transport in ("udp", "tcp")]
+    for uri in offered["uris"]:
+        with session(site, offered, uri) as talk:
+            address, port = allocate(talk)
+            assert address == ROUTER and 49152 <= port <= 50175
 
 
 def seen_in_log(site, claimed, source=None):

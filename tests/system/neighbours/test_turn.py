@@ -8,7 +8,6 @@ nobody else.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import secrets
@@ -17,10 +16,10 @@ import ssl
 
 import pytest
 import yaml
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import turn as uris
 from ansible_collections.potluck.matrix.plugins.module_utils._probe import stun
-from ansible_collections.potluck.matrix.plugins.module_utils._probe.turn import Session, allocate, connected
+from ansible_collections.potluck.matrix.plugins.module_utils._probe.turn import allocate
 
+from .calls import offered_by, session
 from .conftest import TOP, fetch, wait_for
 
 GUIDE = (TOP / "docs/calls.md").read_text(encoding="utf-8")
@@ -69,23 +68,7 @@ def turn(site):
 
 @pytest.fixture(scope="module")
 def offered(site, turn):
-    """What Synapse tells somebody who has logged in about the TURN server."""
-    client = site.client()
-    client.session.headers["Authorization"] = "Bearer " + client.login("admin", site.remembered("admin"))
-    answer = client.session.get(client.base_url + "/_matrix/client/v3/voip/turnServer", timeout=20)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-@contextlib.contextmanager
-def session(site, offered, uri):
-    """A client's talk with the server at a URI, with the credentials that Synapse gave it."""
-    place = uris.place(uri)
-    context = ssl.create_default_context(cafile=str(site.place / "roots.pem")) if place.tls else None
-    with connected(place, site.jail, 10, context) as connection:
-        talk = Session(connection, place.transport == "tcp", 10)
-        talk.authenticate(offered["username"], offered["password"])
-        yield talk
+    return offered_by(site.client(), site.remembered("admin"))
 
 
 class Peer(list):
@@ -280,14 +263,9 @@ def test_a_server_elsewhere_takes_its_place_and_none_is_left_in_the_end(site, tu
     assert site.jail_run(f"ls -d {OWN} 2>/dev/null", check=False) == ""
     assert site.jail_run("pgrep turnserver; sysrc -in turnserver_user; pw usershow turnserver", check=False) == ""
     assert site.jail_run("sysrc -n turnserver_enable") == "NO\n"
-    client = site.client()
-    client.session.headers["Authorization"] = "Bearer " + client.login("admin", site.remembered("admin"))
-    answer = client.session.get(client.base_url + "/_matrix/client/v3/voip/turnServer", timeout=20)
-    assert answer.json()["uris"] == elsewhere["uris"]
+    assert offered_by(site.client(), site.remembered("admin"))["uris"] == elsewhere["uris"]
 
     site.roles("coturn", **{**turn, "matrix_turn": False})
     assert site.jail_run(f"ls {DROP_IN} 2>/dev/null", check=False) == ""
-    client.session.headers["Authorization"] = "Bearer " + client.login("admin", site.remembered("admin"))
-    answer = client.session.get(client.base_url + "/_matrix/client/v3/voip/turnServer", timeout=20)
-    assert answer.json() == {}
+    assert offered_by(site.client(), site.remembered("admin")) == {}
     assert site.roles("coturn", **{**turn, "matrix_turn": False}).changes == []

@@ -102,6 +102,7 @@ def test_synapse_names_the_own_server_and_reads_its_secret_itself():
             "turn:turn.example.com:3478?transport=tcp",
             "turns:turn.example.com:5349?transport=tcp",
         ],
+        "turn_shared_secret": None,
         "turn_shared_secret_path": "/mnt/matrixdata/coturn/secret",
         "turn_user_lifetime": "1h",
         "turn_allow_guests": False,
@@ -117,6 +118,7 @@ def test_synapse_names_a_server_elsewhere():
     assert synapse(server=elsewhere) == {
         "turn_uris": ["turn:t.example.com"],
         "turn_shared_secret": "word",
+        "turn_shared_secret_path": None,
         "turn_user_lifetime": "1h",
         "turn_allow_guests": False,
     }
