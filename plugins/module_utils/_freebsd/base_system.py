@@ -11,6 +11,7 @@ freebsd-version(1) says afterwards, counts.
 
 from __future__ import annotations
 
+import os
 import re
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
@@ -19,6 +20,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import
 
 # The repository of the base system's packages, since FreeBSD 15.
 REPOSITORY = "FreeBSD-base"
+PROGRAM = "/usr/sbin/freebsd-update"
 _PENDING = re.compile(r"^The following files will be (?:updated|removed|added) as part of updating to\s+(\S+?):$", re.M)
 _NOTHING = re.compile(r"^No updates needed to update system to (\S+?)\.$", re.M)
 _READY = "No updates are available to install."
@@ -50,8 +52,15 @@ class BaseSystem:
         """Fetch the patches that there are: (the version that they lead to, the files that they change).
 
         They lie in freebsd-update's own directory then, and nothing else has changed. C(Failed) when that could not be
-        found out.
+        found out, C(Sentence) when nothing can install them here.
         """
+        # As in a system that was built WITHOUT_FREEBSD_UPDATE, like the 13.2 that pot was recorded on.
+        if not os.path.exists(PROGRAM):
+            raise Sentence(
+                f"FreeBSD's patches cannot be installed here: {self.version()} has no freebsd-update, and is not made "
+                "of packages. Patch the base that pots are made from, and make the pot anew; or move the pot to a "
+                "release that can be patched (matrix_pot_release)"
+            )
         answer = self._run("fetch")
         found = _PENDING.search(answer[1])
         if found:

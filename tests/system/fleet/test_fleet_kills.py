@@ -26,8 +26,8 @@ from .conftest import NEW, NEWER, Servers
 # As long as the rest of the directory.
 pytestmark = pytest.mark.thorough
 KILLS = int(os.environ.get("KILLS") or 1)
-# Where pots move to, as they do to a newer one after their host.
-OTHER = "13.2-RELEASE"
+# Where pots move to, as they do to a newer one after their host. It has freebsd-update, which not all have.
+OTHER = "14.3-RELEASE"
 
 
 class Moment(t.NamedTuple):
@@ -57,7 +57,7 @@ MOMENTS = [
     Moment("rollback", "Bring the dataset and the pot back to the snapshot", 2, 0.1, host=True),
     Moment("patch", "Restart the pot, so that everything in it is what was upgraded", 1, 1),
     Moment("remove", "Destroy the pot, and what is left of it on the host", 1, 0.3),
-    Moment("remove", "Destroy the pot, and what is left of it on the host", 1, 1, host=True, then="site"),
+    Moment("remove", "Destroy the pot, and what is left of it on the host", 1, 0.5, host=True, then="site"),
     Moment("upgrade", "Upgrade the packages", 2, 1.5, host=True),
     Moment("patch", "Destroy the former pot", 2, 0.4, host=True, move=True),
     Moment("upgrade", "Note on the snapshots that the upgrade is done", 1, 0.3),

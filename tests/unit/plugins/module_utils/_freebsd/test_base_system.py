@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import base_system
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.pkg import Failed, Pkg
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +80,12 @@ class Jail:
         return "There are updates available to install.\n" if self.fetched else "No updates are available to install.\n"
 
 
+@pytest.fixture(autouse=True)
+def program(monkeypatch):
+    """Any file that exists stands for freebsd-update."""
+    monkeypatch.setattr(base_system, "PROGRAM", __file__)
+
+
 def patch(jail, **more):
     return base_system.patch(base_system.BaseSystem(jail), more.pop("check", False), **more)
 
@@ -101,6 +108,14 @@ def test_patches_are_installed_whatever_the_commands_end_with(code):
         )
     )
     assert jail.patches == 3 and not patch(jail).changed and patch(jail, check=True).after == ""
+
+
+def test_a_system_that_can_be_patched_by_nothing_says_so(monkeypatch):
+    monkeypatch.setattr(base_system, "PROGRAM", "/nowhere/freebsd-update")
+    jail = Jail(offered=3)
+    with pytest.raises(Sentence, match="14.2-RELEASE has no freebsd-update, and is not made of packages.*release"):
+        patch(jail)
+    assert jail.commands == []
 
 
 def test_nothing_to_do():
