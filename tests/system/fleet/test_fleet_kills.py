@@ -61,6 +61,7 @@ MOMENTS = [
     Moment("upgrade", "Upgrade the packages", 2, 1.5, host=True),
     Moment("patch", "Destroy the former pot", 2, 0.4, host=True, move=True),
     Moment("upgrade", "Note on the snapshots that the upgrade is done", 1, 0.3),
+    Moment("patch", "Put the pot aside", 2, 0.6, move=True, then="site"),
 ]
 
 
@@ -249,6 +250,9 @@ def patched(pair, moment):
     pair.killed(moment, (), variables)
     # The mirror that a double stands for goes with its power.
     pair.host.inside(*offer, input=files)
+    if moment.then:
+        pair.succeed(moment.then, **variables)
+        pair.all_goes_on()
     _outcome, report = pair.succeed("patch", **variables)
     assert {each["state"] for each in report.values()} <= {"healthy", "unproven"}
     assert {pair.userland(name) for name in pair.names} == {release + "-p3"}
