@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -210,9 +211,8 @@ class ActionModule(InventoryAction):
         arguments = validation.validated_parameters
         hostvars = task_vars["hostvars"]
         hosts = arguments["hosts"] if arguments["hosts"] is not None else list(task_vars["ansible_play_hosts_all"])
-        missing = [host for host in hosts if host not in hostvars]
-        if missing:
-            raise AnsibleError(f"The host {missing[0]} is not in the inventory.")
+        for missing in (host for host in hosts if host not in hostvars):
+            raise AnsibleError(f"The host {missing} is not in the inventory.")
         neighbours = [host for host in arguments["neighbours"] if host not in hosts and host in hostvars]
 
         self._read: dict[str, list[str]] = {}
@@ -242,12 +242,12 @@ class ActionModule(InventoryAction):
         result.update(
             changed=False,
             servers=hosts,
-            problems=[
-                {"host": str(p.host), "variable": p.variable, "problem": p.problem, "example": p.example} for p in found
-            ],
+            problems=[{**dataclasses.asdict(problem), "host": str(problem.host)} for problem in found],
         )
         if found:
             result.update(failed=True, msg=_preflight.report(found))
+        for words in _preflight.strangers(hosts, variables, raw, arguments["own_variables"]) if not found else ():
+            self._display.warning(words)
         return result
 
     def _ports(self, raw: dict) -> list[dict]:

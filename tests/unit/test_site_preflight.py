@@ -396,3 +396,28 @@ def test_the_whole_table_in_one_run(run):
     assert {host: names[0] for host, names in found.items()} == wanted
     assert {host: names for host, names in found.items() if len(names) > 1} == {}
     assert SECRET not in result.stdout + result.stderr
+
+
+def test_a_name_that_resembles_no_variable_is_told_of_once(run):
+    own = {**GOOD, "ansible_host": "192.0.2.1", "matrix_domain": "{{ matrix_town }}.example.com", "matrix_town": "x"}
+    hosts = {
+        "matrix1": {**own, "matrix_ip": "10.0.0.5", "matrix_wish": "2G"},
+        "matrix2": {
+            **own,
+            "ansible_host": "192.0.2.2",
+            "matrix_ip": "10.0.0.6",
+            "matrix_wish": "2G",
+            "matrix_town": "y",
+        },
+    }
+    words = (
+        "matrix_wish, which is set for matrix1, matrix2, is no variable of this collection, and nothing goes by it; "
+        "see docs/variables.md for those that there are; names of your own go into preflight_own_variables"
+    )
+    result, _contacts = run(hosts)
+    told = " ".join((result.stdout + result.stderr).split())
+    assert told.count("is no variable of this collection") == 1 and words in told
+    for host in hosts.values():
+        host["preflight_own_variables"] = ["matrix_wish"]
+    result, _contacts = run(hosts)
+    assert "is no variable of this collection" not in result.stdout + result.stderr

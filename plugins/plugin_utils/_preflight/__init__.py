@@ -9,9 +9,20 @@ Pure functions over the variables of all servers; files are read through the pat
 from __future__ import annotations
 
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.engine import problems, role_problems
-from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.options import Role
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.options import Role, strangers
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import VARIABLES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import Problem, is_secret, report
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Unusable, Variable
 
-__all__ = ["VARIABLES", "Problem", "Role", "Unusable", "Variable", "is_secret", "problems", "report", "role_problems"]
+__all__ = [
+    "VARIABLES",
+    "Problem",
+    "Role",
+    "Unusable",
+    "Variable",
+    "is_secret",
+    "problems",
+    "report",
+    "role_problems",
+    "strangers",
+]

@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import vocabulary
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import OPTIONS, VARIABLES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import is_secret, shown
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
@@ -229,3 +230,27 @@ def check_names(server: Server, known: set[str], roles: list[Role], own: set[str
             problem = f"is not known (did you mean {near[0]}? names of your own go into preflight_own_variables)"
             meant = VARIABLES.get(near[0]) or OPTIONS.get(near[0])
             server.report(name, problem, f"{near[0]}: {meant.example}" if meant else near[0])
+
+
+def strangers(
+    hosts: t.Iterable[str], given: t.Mapping[str, t.Mapping], raw: t.Mapping[str, t.Mapping], own: t.Iterable[str]
+) -> list[str]:
+    """A sentence for each name that begins like a variable of the vocabulary, is none and resembles none, and that no
+    other variable of its server is made of. It may be somebody's own; it may be a wish that nobody fulfils.
+
+    given: for each host the variables that begin like ours; raw: all of its variables, as templates.
+    """
+    known = {*vocabulary.documented(), *own}
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        for name in given[host]:
+            if not name.startswith("matrix_") or name in known:
+                continue
+            others = (value for other, value in raw[host].items() if other != name)
+            if not any(name in str(value) for value in others if isinstance(value, (str, list, dict))):
+                found.setdefault(name, []).append(host)
+    return [
+        f"{name}, which is set for {', '.join(named)}, is no variable of this collection, and nothing goes by it; see "
+        "docs/variables.md for those that there are; names of your own go into preflight_own_variables"
+        for name, named in found.items()
+    ]
