@@ -88,7 +88,10 @@ def test_an_upgrade_that_fails_goes_back(again, conversation):
 def test_killed_before_the_packages_are_replaced(again, conversation):
     process, log = again.begin(playbook="upgrade", **LATEST)
     # Not by a look into the pot, which a busy machine gives when it is too late.
-    assert wait_for_task(log, 0, process, name=" : Upgrade the packages]"), log.read_text(encoding="utf-8")
+    assert wait_for_task(log, 0, process, name=" : Bring the data out of the cluster]"), log.read_text(encoding="utf-8")
+    while "changed: " not in log.read_text(encoding="utf-8").rpartition(" : Bring the data out of the cluster]")[2]:
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.01)
     kill(process)
     again.disconnect()
     assert waits(again)
