@@ -23,6 +23,7 @@ import time
 import pytest
 import yaml
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import self_signed
+from free_ports import free_ports
 from test_documentation import NGINX, TOP, blocks
 
 PAGE = "docs/behind-a-proxy.md"
@@ -103,16 +104,12 @@ def fixture_pot():
     server.server_close()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(name="front", params=range(len(examples("nginx"))))
 def fixture_front(request, pot, certificates, tmp_path):
     """({port of the example: port here}, text of the example) of an nginx that runs."""
     text = examples("nginx")[request.param]
-    ports = {port: free_port() for port in sorted(re.findall(r"listen (?:192\.0\.2\.10:)?(\d+) ssl;", text))}
+    listening = sorted(set(re.findall(r"listen (?:192\.0\.2\.10:)?(\d+) ssl;", text)))
+    ports = dict(zip(listening, free_ports(len(listening))))
     here = text.replace(POT, f"127.0.0.1:{pot.server_port}").replace(CERTIFICATES, str(certificates))
     for port, other in ports.items():
         here = re.sub(rf"listen (192\.0\.2\.10:)?{port} ssl;", f"listen 127.0.0.1:{other} ssl;", here)

@@ -8,8 +8,6 @@ are installed.
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import datetime
 import functools
 import http.server
@@ -26,11 +24,13 @@ import time
 import urllib.request
 
 import pytest
+from acme_dns_server import AcmeDnsServer
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate import acme_dns, acme_files, commands
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.certificate import Certificate, self_signed
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.changes import Changes
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate.upkeep import Upkeep
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
+from free_ports import free_ports
 
 CACHE = pathlib.Path(os.environ.get("POTLUCK_CACHE", pathlib.Path.home() / ".cache" / "potluck-matrix")) / "packages"
 PATH = "/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", "")
@@ -322,15 +322,6 @@ needs_acme = pytest.mark.skipif(
 )
 
 
-def free_ports(count):
-    """Ports that are free now: several runs of these tests may go on at once."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _number in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 class Acme:
     """A pebble whose DNS sends every name to this machine, and an nginx that answers challenges from the webroot."""
 
@@ -425,65 +416,13 @@ def acme(settings, tmp_path, request):
     server.stop()
 
 
-class AcmeDnsServer(http.server.ThreadingHTTPServer):
-    """What an acme-dns is to acme.sh: it takes a text for whoever knows the password, and the DNS has it afterwards,
-    and the one before: as many as a name and its wildcard need. The CA takes no answer that is longer than a packet.
-    """
-
-    SUBDOMAIN = "8e5700ea"
-
-    def __init__(self, dns_management, names):
-        server = self
-        self.password, self.refused = "first", 0
-        texts = collections.deque(maxlen=2)
-
-        def teach(verb, **content):
-            request = urllib.request.Request(f"{dns_management}/{verb}", json.dumps(content).encode())
-            urllib.request.urlopen(request, timeout=5).close()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            """One request."""
-
-            def do_POST(self):
-                given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                fine = self.path == "/update" and self.headers["X-Api-Key"] == server.password
-                if fine:
-                    texts.append(given["txt"])
-                    for host in [f"_acme-challenge.{name}." for name in names]:
-                        teach("clear-txt", host=host)
-                        for text in texts:
-                            teach("set-txt", host=host, value=text)
-                else:
-                    server.refused += 1
-                answer = json.dumps({"txt": given["txt"]} if fine else {"error": "forbidden"}).encode()
-                self.send_response(200 if fine else 401)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_words):
-                """Nothing."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
 @pytest.fixture
 def acme_dns_server(settings, acme, monkeypatch):
     """One that is told in the settings, while no web server answers the CA."""
     monkeypatch.setattr(acme_dns, "PLUGINS", os.path.join(os.path.dirname(ACME_SH), "dnsapi"))
     acme.stop("nginx")
     server = AcmeDnsServer(acme.dns_management, [DOMAIN])
-    settings["acme"]["dns"] = {
-        "plugin": "dns_acmedns",
-        "wait": 0,
-        "settings": {
-            "ACMEDNS_BASE_URL": "http://127.0.0.1:%d" % server.server_port,
-            "ACMEDNS_USERNAME": "user",
-            "ACMEDNS_PASSWORD": server.password,
-            "ACMEDNS_SUBDOMAIN": server.SUBDOMAIN,
-        },
-    }
+    settings["acme"]["dns"] = server.settings()
     yield server
     server.shutdown()
     server.server_close()
