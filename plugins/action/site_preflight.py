@@ -211,8 +211,9 @@ class ActionModule(InventoryAction):
         arguments = validation.validated_parameters
         hostvars = task_vars["hostvars"]
         hosts = arguments["hosts"] if arguments["hosts"] is not None else list(task_vars["ansible_play_hosts_all"])
-        for missing in (host for host in hosts if host not in hostvars):
-            raise AnsibleError(f"The host {missing} is not in the inventory.")
+        missing = [host for host in hosts if host not in hostvars]
+        if missing:
+            raise AnsibleError(f"The host {missing[0]} is not in the inventory.")
         neighbours = [host for host in arguments["neighbours"] if host not in hosts and host in hostvars]
 
         self._read: dict[str, list[str]] = {}
@@ -242,12 +243,11 @@ class ActionModule(InventoryAction):
         result.update(
             changed=False,
             servers=hosts,
+            warnings=[] if found else _preflight.strangers(hosts, variables, raw, arguments["own_variables"]),
             problems=[{**dataclasses.asdict(problem), "host": str(problem.host)} for problem in found],
         )
         if found:
             result.update(failed=True, msg=_preflight.report(found))
-        for words in _preflight.strangers(hosts, variables, raw, arguments["own_variables"]) if not found else ():
-            self._display.warning(words)
         return result
 
     def _ports(self, raw: dict) -> list[dict]:

@@ -95,7 +95,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import short_secrets
 from ansible_collections.potluck.matrix.plugins.module_utils._synapse import user
-from ansible_collections.potluck.matrix.plugins.module_utils._synapse.user import REGISTRATION
 
 
 def main():
@@ -106,7 +105,7 @@ def main():
             "admin": {"type": "bool", "default": False},
             "display_name": {"type": "str"},
             "state": {"type": "str", "choices": ["present"], "default": "present"},
-            **REGISTRATION,
+            **user.REGISTRATION,
         },
         required_one_of=[("shared_secret", "shared_secret_path")],
         mutually_exclusive=[("shared_secret", "shared_secret_path")],
