@@ -17,9 +17,10 @@ description:
   - Runs on the FreeBSD host as root. pot must be installed and initialised there.
   - While a pot is stopped, what it has left in the places that pot writes to, mounts on or reads (C(/etc/hosts),
     C(/etc/resolv.conf), C(/etc/rc.conf), C(/bin/freebsd-version), C(/tmp), C(/dev), the targets of mounts) is repaired,
-    with a warning, or the pot is not started. For this the module installs C(/usr/local/libexec/potluck-pot-guard) and
-    a few lines in C(pot.conf) that have pot call it, so that it also looks when pot is started by hand or at the boot;
-    and it writes C(potluck.json) and the hook C(poststop.sh) beside the pot's C(pot.conf).
+    with a warning, or the pot is not started. For this the module installs C(/usr/local/libexec/potluck-pot-guard),
+    with its sources in C(/usr/local/libexec/potluck-pot-guard.pyz), and a few lines in C(pot.conf) that have pot call
+    it, so that it also looks when pot is started by hand or at the boot; and it writes C(potluck.json) and the
+    hook C(poststop.sh) beside the pot's C(pot.conf).
   - A pot that ran and does not come up with a changed configuration is started again with its former one, and the
     module fails.
   - An address that another pot has is refused, whether that pot runs or not.

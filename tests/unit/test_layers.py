@@ -24,10 +24,6 @@ FLOOR = {package: number for number, packages in enumerate(FLOORS) for package i
 LONGEST_FILE, LONGEST_CLASS = 350, 250
 # Half of it is the documentation.
 LONGEST_DOCUMENTED = 430
-EXCEPTIONS = {
-    # A program that is installed on the host as it is, where nothing of the collection is there to be imported.
-    "module_utils/_pot/guard.py": 520,
-}
 
 
 def name_of(path: Path) -> str:
@@ -132,12 +128,7 @@ def test_no_file_and_no_class_is_too_long(path):
         isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", None) == "DOCUMENTATION"
         for statement in tree(path).body
     )
-    longest = EXCEPTIONS.get(str(path.relative_to(PLUGINS)), LONGEST_DOCUMENTED if documented else LONGEST_FILE)
+    longest = LONGEST_DOCUMENTED if documented else LONGEST_FILE
     assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
     classes = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
     assert not [node.name for node in classes if (node.end_lineno or 0) - node.lineno + 1 > LONGEST_CLASS]
-
-
-def test_the_exceptions_are_what_they_are_excused_for():
-    assert all((PLUGINS / name).is_file() for name in EXCEPTIONS)
-    assert not ours(PLUGINS / "module_utils/_pot/guard.py")

@@ -2,17 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program that cron runs in the pot: these sources, in one file that Python can run (see zipapp)."""
+"""The program that cron runs in the pot: these sources in one file."""
 
 from __future__ import annotations
 
 import hashlib
-import inspect
-import io
 import os
-import zipfile
 
-from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate import (
     acme,
     acme_dns,
@@ -33,6 +29,7 @@ from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import (
     errors,
     mounts,
     no_links,
+    one_file,
     run,
     tls_client,
 )
@@ -59,25 +56,11 @@ PARTS = (
     run,
     tls_client,
 )
-MAIN = f"import sys\n\nfrom {cli.__name__} import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def content(python: str) -> bytes:
     """The whole program, the same bytes for the same sources. python: path of the interpreter that runs it."""
-    texts = {"__main__.py": MAIN}
-    for part in PARTS:
-        path = part.__name__.replace(".", "/")
-        texts[path + ".py"] = inspect.getsource(part)
-        while "/" in path:
-            path = path.rpartition("/")[0]
-            texts[path + "/__init__.py"] = ""
-    archive = io.BytesIO(f"#!{python} -I\n".encode())
-    archive.seek(0, io.SEEK_END)
-    with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as stream:
-        for path, text in sorted(texts.items()):
-            # With this date, the oldest that the form knows, and no compression, whose result depends on a library.
-            stream.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), to_bytes(text))
-    return archive.getvalue()
+    return one_file.content(cli, PARTS, f"#!{python} -I\n")
 
 
 def install(path: str, python: str, changes: Changes) -> None:

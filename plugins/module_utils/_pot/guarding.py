@@ -11,16 +11,33 @@ reached from a jail.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
 import sys
 from collections.abc import Collection
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import (
+    errors,
+    files,
+    no_links,
+    one_file,
+    run,
+    snapshots,
+    tables,
+    zfs,
+)
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import read_text
-from ansible_collections.potluck.matrix.plugins.module_utils._pot import guard, mounting
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import (
+    conf,
+    guard,
+    guard_program,
+    guard_tree,
+    mounting,
+    mounts,
+    settings,
+)
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.state import State
 
@@ -35,16 +52,31 @@ LAUNCHER = """#!/bin/sh
 # Written by potluck.matrix. Called by pot (see pot.conf) and by the hook poststop of pots.
 for python in %s /usr/local/bin/python3 /usr/local/bin/python3.[0-9] /usr/local/bin/python3.[0-9][0-9]; do
     if [ -x "$python" ]; then
-        exec "$python" -I "$0.py" "${0%%/libexec/*}" "$@"
+        exec "$python" -I "$0.pyz" "${0%%/libexec/*}" "$@"
     fi
 done
 echo "###>  This host has no Python any more, and potluck.matrix cannot look at a pot before its start: install one"
 exit 1
 """
+PARTS = (
+    conf,
+    guard,
+    guard_program,
+    guard_tree,
+    mounts,
+    settings,
+    errors,
+    files,
+    no_links,
+    run,
+    snapshots,
+    tables,
+    zfs,
+)
 
 
 def program(prefix: str) -> str:
-    """Path of the program that pot calls; its Python file is beside it, with C(.py) at the end."""
+    """Path of the program that pot calls; what Python runs is beside it, with C(.pyz) at the end."""
     return prefix + "/libexec/potluck-pot-guard"
 
 
@@ -56,7 +88,7 @@ def with_lines(text: str, prefix: str) -> str:
             [
                 BEGIN,
                 'case "$1" in',
-                "|".join(guard.COMMANDS) + ")",
+                "|".join(guard_program.COMMANDS) + ")",
                 f'    {program(prefix)} "$@" || exit 1',
                 "    ;;",
                 "esac",
@@ -72,9 +104,10 @@ def with_lines(text: str, prefix: str) -> str:
 
 
 def host_files(prefix: str, python: str = sys.executable) -> list[tuple[str, str, int]]:
-    """[(path, text, mode)] of the program."""
+    """[(path, text, mode)] of the program. The bytes that are no text stand in it as C(surrogateescape) has them."""
+    sources = one_file.content(guard_program, PARTS)
     return [
-        (program(prefix) + ".py", inspect.getsource(guard), 0o644),
+        (program(prefix) + ".pyz", sources.decode("utf-8", "surrogateescape"), 0o644),
         (program(prefix), LAUNCHER % python, 0o755),
     ]
 
@@ -151,15 +184,15 @@ def clear(machine: Machine, state: State) -> None:
     try:
         pot.sources()
         pot.places()
-    except guard.Refused as exc:
+    except guard_tree.Refused as exc:
         raise Sentence(f"Pot {state.name} is not started: {exc}.") from exc
     except OSError as exc:
         raise Sentence(f"Pot {state.name} is not started: its files cannot be looked at ({exc}).") from exc
     machine.warnings += [
         f"In pot {state.name}, {text}; pot would have followed it on the host." for text in pot.tree.repaired
     ]
-    _rc, out, _err = machine.runner.run([machine.pot, "start", guard.PROOF])
-    if guard.ANSWER not in out:
+    _rc, out, _err = machine.runner.run([machine.pot, "start", guard_program.PROOF])
+    if guard_program.ANSWER not in out:
         machine.warnings.append(
             f"pot does not call {program(machine.prefix)}, so links that a pot has planted are only found when Ansible "
             "starts the pot: "

@@ -16,7 +16,7 @@ import subprocess
 import time
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import locks
-from ansible_collections.potluck.matrix.plugins.module_utils._pot import creation, guard, guarding
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import creation, guard_program, guarding
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import machine as machine_module
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.conf import PotConf, cloned_conf, initial_conf
 from ansible_collections.potluck.matrix.plugins.module_utils._pot.machine import Machine, pot_lock
@@ -94,7 +94,7 @@ class FakeMachine:
 
     @staticmethod
     def write(path, text):
-        with open(path, "w", encoding="utf-8") as handle:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as handle:
             handle.write(text)
 
     @staticmethod
@@ -125,8 +125,8 @@ class FakeMachine:
         if argv[0] == "/bin/sh":
             done = subprocess.run(argv, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
             return done.returncode, done.stdout, done.stderr
-        if argv[-1] == guard.PROOF:
-            return 1, f"###>  {guard.ANSWER}\n", ""
+        if argv[-1] == guard_program.PROOF:
+            return 1, f"###>  {guard_program.ANSWER}\n", ""
         name = argv[0] if argv[0] != "pot" else "pot_" + argv[1].replace("-", "_")
         result = self.faults[argv[1]](argv[2:]) if argv[0] == "pot" and argv[1] in self.faults else None
         if result is None:

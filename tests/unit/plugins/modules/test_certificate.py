@@ -21,6 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate import certificate as texts
 from ansible_collections.potluck.matrix.plugins.module_utils._certificate import program, proof, specification
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import one_file
 from ansible_collections.potluck.matrix.plugins.modules import certificate
 
 DOMAIN = "matrix.example.com"
@@ -261,9 +262,9 @@ def test_another_source_of_the_program_installs_it_anew(place, monkeypatch):
     real = program.content(sys.executable)
     assert real == program.content(sys.executable) == place.program.read_bytes()
 
-    read = program.inspect.getsource
+    read = one_file.inspect.getsource
     another = {proof: "# Another release.\n"}
-    monkeypatch.setattr(program.inspect, "getsource", lambda part: another.get(part) or read(part))
+    monkeypatch.setattr(one_file.inspect, "getsource", lambda part: another.get(part) or read(part))
     predicted = place.run("prepared", check=True)
     assert predicted["changes"] == [f"installed {place.program}"] and place.program.read_bytes() == real
     assert place.run("prepared")["changes"] == [f"installed {place.program}"]

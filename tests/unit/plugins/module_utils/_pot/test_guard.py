@@ -12,8 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import snapshots
-from ansible_collections.potluck.matrix.plugins.module_utils._pot import guard, guarding
+from ansible_collections.potluck.matrix.plugins.module_utils._pot import guard, guard_program, guard_tree, guarding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +125,7 @@ def test_an_etc_that_is_none_is_refused(place, plant):
         elif plant == "file":
             (place.root / "etc").write_text("")
     words = "pot d1 has no /etc" if plant == "nothing" else "/etc.* in pot d1 is not a "
-    with pytest.raises(guard.Refused, match=words):
+    with pytest.raises(guard_tree.Refused, match=words):
         place.pot().places()
     assert place.untouched()
 
@@ -181,7 +180,7 @@ def test_after_the_end_no_link_leads_out(place):
 def test_an_rc_conf_that_does_more_than_set_variables_is_refused(place, line):
     place.write(vnet="true")
     (place.root / "etc/rc.conf").write_text(f'good="YES"\n{line}\n')
-    with pytest.raises(guard.Refused, match="line 2 of /etc/rc.conf in pot d1"):
+    with pytest.raises(guard_tree.Refused, match="line 2 of /etc/rc.conf in pot d1"):
         place.pot().places()
     place.write(vnet="false")
     place.pot().places()  # sysrc is not let at it
@@ -232,7 +231,7 @@ def test_no_accepted_line_of_rc_conf_runs_anything(line):
 )
 def test_the_release_is_one_word(place, text):
     (place.root / "bin/freebsd-version").write_text("#!/bin/sh\n" + text)
-    with pytest.raises(guard.Refused, match="says more than its release"):
+    with pytest.raises(guard_tree.Refused, match="says more than its release"):
         place.pot().places()
 
 
@@ -243,7 +242,7 @@ def test_a_link_in_place_of_what_is_only_read(place):
         kept = target.read_text()
         target.unlink()
         os.symlink(place.outside / victim, target)
-        with pytest.raises(guard.Refused, match="is not a plain file"):
+        with pytest.raises(guard_tree.Refused, match="is not a plain file"):
             place.pot().places()
         target.unlink()
         target.write_text(kept)
@@ -256,12 +255,12 @@ def test_data_that_are_not_mounted(place):
     place.pot(mounted).sources()
     for others in ([], [("zroot/data", "/elsewhere", "zfs")], mounted + [("zroot/other", str(place.data), "zfs")]):
         with pytest.raises(
-            guard.Refused, match="dataset zroot/data is not mounted on .*: mount it \\('zfs mount zroot/data'\\)"
+            guard_tree.Refused, match="dataset zroot/data is not mounted on .*: mount it \\('zfs mount zroot/data'\\)"
         ):
             place.pot(others).sources()
     for text in ("{", "[]", '{"sources": {"a": 1}}', '{"sources": ["a"]}', '{"sources": {"a": ["b"]}}', "1"):
         (place.conf / guard.RECORD).write_text(text)
-        with pytest.raises(guard.Refused, match="is damaged"):
+        with pytest.raises(guard_tree.Refused, match="is damaged"):
             place.pot(mounted).sources()
 
 
@@ -272,12 +271,10 @@ def test_data_that_are_on_their_way_back(place):
     asked = []
     place.pot().whole(lambda datasets: asked.append(datasets) or [])
     assert asked == [["zroot/data", "zroot/data/below"]]
-    with pytest.raises(guard.Refused, match="on its way back to the snapshot upgrade-1, and only some of it is there"):
+    with pytest.raises(
+        guard_tree.Refused, match="on its way back to the snapshot upgrade-1, and only some of it is there"
+    ):
         place.pot().whole(lambda datasets: ["upgrade-1", "upgrade-1"])
-
-
-def test_the_property_of_a_way_back_is_the_modules_one():
-    assert guard.GOING_BACK == snapshots.GOING_BACK
 
 
 def test_a_source_that_a_jail_has_turned_into_a_link(place):
@@ -292,7 +289,7 @@ def test_a_source_that_a_jail_has_turned_into_a_link(place):
     place.pot(mounted).sources()
     source.rmdir()
     os.symlink(place.outside / "etc", source)
-    with pytest.raises(guard.Refused, match="sub leads out of .*data, the data of pot d1"):
+    with pytest.raises(guard_tree.Refused, match="sub leads out of .*data, the data of pot d1"):
         place.pot(mounted).sources()
 
 
@@ -306,7 +303,7 @@ def test_what_is_left_mounted(place):
     ]
     assert place.pot(mounts).left() == [root + "/tmp", root + "/mnt"]
     os.symlink(place.outside, place.root / "srv")
-    with pytest.raises(guard.Refused, match="leads elsewhere by now"):
+    with pytest.raises(guard_tree.Refused, match="leads elsewhere by now"):
         place.pot([("/a", root + "/srv/etc", "nullfs")]).left()
 
 
@@ -336,7 +333,7 @@ def test_links_of_a_base_are_followed_and_those_of_a_jail_are_not(place):
     )
     (home / "custom/etc").rename(home / "custom/kept")
     os.symlink(place.outside / "etc", home / "custom/etc")
-    with pytest.raises(guard.Refused, match="/opt/custom/etc in pot d1 is not a directory"):
+    with pytest.raises(guard_tree.Refused, match="/opt/custom/etc in pot d1 is not a directory"):
         place.pot().places()
 
 
@@ -360,7 +357,7 @@ def test_links_of_a_base_are_followed_and_those_of_a_jail_are_not(place):
 )
 def test_the_pot_that_a_command_names(command, name):
     words = command.split()
-    assert guard.named(words[0], words[1:]) == name
+    assert guard_program.named(words[0], words[1:]) == name
 
 
 def test_the_lines_in_pots_configuration(tmp_path):
@@ -397,12 +394,30 @@ def test_the_program_runs_by_itself(tmp_path):
     for path in ("libexec", "etc/pot"):
         (prefix / path).mkdir(parents=True)
     for path, text, mode in guarding.host_files(str(prefix), sys.executable):
-        pathlib.Path(path).write_text(text)
+        pathlib.Path(path).write_bytes(text.encode("utf-8", "surrogateescape"))
         os.chmod(path, mode)
     (prefix / "etc/pot/pot.conf").write_text(f"POT_FS_ROOT={tmp_path}\n")
     program = guarding.program(str(prefix))
-    done = subprocess.run([program, "start", guard.PROOF], capture_output=True, text=True, check=False, env={})
-    assert (done.returncode, done.stdout, done.stderr) == (1, f"###>  {guard.ANSWER}\n", "")
+    done = subprocess.run([program, "start", guard_program.PROOF], capture_output=True, text=True, check=False, env={})
+    assert (done.returncode, done.stdout, done.stderr) == (1, f"###>  {guard_program.ANSWER}\n", "")
     assert subprocess.run([program, "start", "nosuch"], capture_output=True, check=False, env={}).returncode == 0, (
         "that is for pot to say"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("POT_FS_ROOT=/nowhere\nfalse\n", False),
+        ("POT_FS_ROOT=/nowhere\nif\n", True),
+    ],
+)
+def test_a_configuration_that_only_sh_can_read(tmp_path, text, refused):
+    """What its last command returns is nothing to pot; where sh does not understand it nobody knows the pots."""
+    (tmp_path / "etc/pot").mkdir(parents=True)
+    (tmp_path / "etc/pot/pot.conf").write_text(text)
+    if refused:
+        with pytest.raises(guard_tree.Refused, match="sh cannot read .*/etc/pot/pot.conf, so no pot is started"):
+            guard_program._fs_root(str(tmp_path))
+    else:
+        assert guard_program._fs_root(str(tmp_path)) == "/nowhere"
