@@ -74,6 +74,7 @@ CONSUL = {
     "consul_agent_datacenter": "dc1",
     "consul_agent_gossip_key": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 }
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIBmMpcI3zPLLTlWtNmk7TMDKr3hUSxYXAvtuyJRSLMT you@example.com"
 LDAP = {
     "ldap_auth_servers": "ldap.example.com",
     "ldap_auth_base": "dc=example,dc=com",
@@ -105,6 +106,31 @@ def test_options_of_the_role_will_do(judge, role, given):
 
 
 @pytest.mark.parametrize(
+    "role, given",
+    [
+        ("zfs_dataset", {}),
+        ("pot_jail", {"pot_jail_ip": "10.0.0.9"}),
+        ("remote_log", {"remote_log_host": "10.0.0.2"}),
+        ("node_exporter", {"node_exporter_listen_address": "10.0.0.9"}),
+        ("consul_agent", {}),
+        (
+            "consul_agent",
+            {**CONSUL, "consul_agent_bind_address": "10.0.0.9", "consul_agent_advertise_address": "10.0.0.9"},
+        ),
+        ("postgresql", {"postgresql_database": "postgresql"}),
+        ("synapse", {"synapse_server_name": "example.com", "synapse_public_baseurl": "https://example.com/"}),
+        ("ldap_auth", LDAP),
+        ("tls", {"tls_server_name": "example.com", "tls_mode": "selfsigned"}),
+        ("coturn", {}),
+        ("coturn", {"coturn_server": True, "coturn_realm": "example.com", "coturn_listen_address": "10.0.0.9"}),
+        ("control_user", {"control_user_enabled": True, "control_user_key": KEY}),
+    ],
+)
+def test_a_role_alone_needs_no_variable_but_its_options(judge, role, given):
+    assert judge(role, **{**dict.fromkeys(BASE, ""), "inventory_hostname": "matrix1", **given}) == []
+
+
+@pytest.mark.parametrize(
     "role, given, words",
     [
         ("postgresql", {"postgresql_version": "9"}, "matrix1: postgresql_version: "),
@@ -118,8 +144,27 @@ def test_options_of_the_role_will_do(judge, role, given):
             {"matrix_domain": ""},
             "matrix_domain is not set, and the role synapse needs it (or synapse_server_name)",
         ),
-        ("coturn", {"matrix_domain": ""}, "matrix_domain is not set, and the role coturn needs it (or coturn_realm)"),
-        ("coturn", {"matrix_ip": ""}, "matrix_ip is not set, and the role coturn needs it (or coturn_listen_address)"),
+        (
+            "coturn",
+            {"coturn_server": True, "matrix_domain": ""},
+            "matrix_domain is not set, and the role coturn needs it (or coturn_realm)",
+        ),
+        (
+            "coturn",
+            {"coturn_server": True, "matrix_ip": ""},
+            "matrix_ip is not set, and the role coturn needs it (or coturn_listen_address)",
+        ),
+        (
+            "node_exporter",
+            {"matrix_ip": ""},
+            "matrix_ip is not set, and the role node_exporter needs it (or node_exporter_listen_address)",
+        ),
+        (
+            "consul_agent",
+            {**CONSUL, "matrix_ip": ""},
+            "consul_agent_bind_address is not set, and the role consul_agent needs it; for example "
+            "consul_agent_bind_address: 10.0.0.5",
+        ),
         ("coturn", {"coturn_realm": "10.0.0.5"}, "matrix1: coturn_realm: "),
         (
             "coturn",

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import clashes, options, vocabulary
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.files import Controller
-from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import PARTS
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import OPTIONS, PARTS
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import Problem
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import upgrade
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.server import Server
@@ -81,14 +81,22 @@ def role_problems(
     own = {option: value for option, value in given.items() if option not in role.follows}
     server = Server(host, {**own, **said}, {**defaults, **variables}, stand_ins=stand_ins)
     part = next((part for part in PARTS if part.__name__.rpartition(".")[2] == role.name), None)
-    for name in getattr(part, "NEEDED", ()):
-        if server.effective(name) in (None, "") and server.known(name):
-            option = next(option for option, followed in role.follows.items() if followed == name)
-            server.report(name, f"is not set, and the role {role.name} needs it (or {option})")
     if part:
+        for option in part.needed(server) if hasattr(part, "needed") else ():
+            _check_needed(server, role, option)
         part.check(server, controller)
     options.check_options(server, [dataclasses.replace(role, values={host: own})])
     return server.problems
+
+
+def _check_needed(server: Server, role: options.Role, option: str) -> None:
+    """Report an option that has no value, by the name of its variable where it follows one."""
+    problem, variable = f"is not set, and the role {role.name} needs it", role.follows.get(option)
+    if variable is None:
+        if not server.wanted(option):
+            server.report(option, problem, f"{option}: {OPTIONS[option].example}")
+    elif server.effective(variable) in (None, "") and server.known(variable):
+        server.report(variable, f"{problem} (or {option})")
 
 
 def _same(one, other) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, network
+from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.parts import VARIABLES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.report import Problem, shown
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Unusable, Variable
@@ -103,48 +103,6 @@ class Server:
     def wanted(self, name: str) -> bool:
         """Whether a value is given at all, be it good or bad."""
         return self.given.get(name) not in (None, "", [])
-
-    @property
-    def tls_mode(self) -> str | None:
-        """acme, provided, selfsigned or none; None when a bad value leaves it open."""
-        return self.effective("matrix_tls_mode") if self.known("matrix_nossl") else None
-
-    @property
-    def public_name(self) -> str | None:
-        """The name under which the server is reached; None when it is not known."""
-        return self["matrix_host"] or (self["matrix_domain"] if self.known("matrix_host") else None)
-
-    @property
-    def network_type(self) -> str | None:
-        """inherit, alias, public-bridge or private-bridge; None when the value is bad."""
-        return self.effective("matrix_pot_network_type")
-
-    @property
-    def addresses(self) -> list[str]:
-        """Those of the pot; none when the value is bad or missing."""
-        return network.addresses(self["matrix_ip"] or "")
-
-    @property
-    def pot_name(self) -> str | None:
-        """The pot's name, one made of the inventory's name being unchecked; None when the value is bad."""
-        return self.effective("matrix_pot_name")
-
-    @property
-    def node_name(self) -> str | None:
-        """The node's name in Consul, one made of the inventory's name being unchecked; None when the value is bad."""
-        return self.effective("matrix_node_name")
-
-    @property
-    def dataset(self) -> str | None:
-        """POOL/NAME; None when the value is bad."""
-        return self.effective("matrix_dataset")
-
-    @property
-    def mountpoint(self) -> str | None:
-        """The dataset's directory on the host, one made of the dataset's name being unchecked; None when a bad value
-        leaves it open.
-        """
-        return self.effective("matrix_dataset_mountpoint") if self.known("matrix_dataset") else None
 
     @property
     def machine(self) -> tuple:

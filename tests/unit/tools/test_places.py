@@ -25,12 +25,8 @@ SHARED = {
     "matrix_synapse_data_directory",
     "matrix_synapse_socket",
     "matrix_metrics_directory",
-    # The names of the certificate, which nginx serves and turnserver is asked under.
-    "matrix_extra_domains",
     # Said of mail and of what nginx tells, and also read out of Potluck's parameters.
     "matrix_alert_email",
-    # Also read out of Potluck's parameters, and judged against the names of other servers.
-    "matrix_node_name",
 }
 
 

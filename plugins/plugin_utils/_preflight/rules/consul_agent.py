@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import consul, network, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
 
 if t.TYPE_CHECKING:
@@ -36,18 +37,28 @@ OPTIONS = {
         values.word("[a-z0-9.]+", "is not a priority of syslog"), "warning", empty=False
     ),
 }
-NEEDED = ("matrix_ip",)
+
+
+def node_name(server: Server) -> str | None:
+    """The node's name in Consul, one made of the inventory's name being unchecked; None when the value is bad."""
+    return server.effective("matrix_node_name")
+
+
+def needed(server: Server) -> tuple[str, ...]:
+    """Options without which the role does nothing."""
+    return ("consul_agent_bind_address",) if server.wanted("matrix_consul_servers") else ()
 
 
 def claims(server: Server) -> t.Iterator[Claim]:
     """The name in the datacenter."""
-    if server["matrix_consul_servers"] and server.node_name and server["matrix_datacenter"]:
+    name = node_name(server)
+    if server["matrix_consul_servers"] and name and server["matrix_datacenter"]:
         yield Claim(
             "matrix_node_name",
             "",
             "node",
-            (server["matrix_datacenter"], server.node_name.lower()),
-            f'"{server.node_name}" is the name of ',
+            (server["matrix_datacenter"], name.lower()),
+            f'"{name}" is the name of ',
             " in the same Consul datacenter already",
             "matrix2",
         )
@@ -76,11 +87,11 @@ def _agent(server: Server, controller: Controller) -> None:
             server.report(name, "is not set, but matrix_consul_servers is")
     if server["matrix_node_name"] is None and server.known("matrix_node_name"):
         try:
-            consul.node_name(server.node_name)
+            consul.node_name(node_name(server))
         except ValueError as error:
             server.report(
                 "matrix_node_name",
-                f'is not set, and the one made from the inventory\'s name, "{server.node_name}", {error}',
+                f'is not set, and the one made from the inventory\'s name, "{node_name(server)}", {error}',
             )
 
 
@@ -94,10 +105,11 @@ def _dns(server: Server) -> None:
         if ":" in address:
             problem = f'has "{address}", an IPv6 address, but a pot behind a bridge needs an IPv4 address'
             server.report("matrix_dns_forwarders", f"the value {problem}")
-    if server.network_type in ("alias", "inherit"):
+    network_type = pot_jail.network_type(server)
+    if network_type in ("alias", "inherit"):
         problem = (
             "true needs a pot with a 127.0.0.1 of its own, which it has behind a bridge, "
-            f"but matrix_pot_network_type is {server.network_type}"
+            f"but matrix_pot_network_type is {network_type}"
         )
         server.report(
             "matrix_consul_dns", problem, "matrix_consul_dns: false, or matrix_pot_network_type: public-bridge"

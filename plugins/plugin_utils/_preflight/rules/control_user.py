@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, network, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, path, port
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ def check(server: Server, controller: Controller) -> None:
     port = server["matrix_control_user_port"] or 22
     if (
         server["matrix_control_user"]
-        and server.network_type == "inherit"
+        and pot_jail.network_type(server) == "inherit"
         and str(port) == str(server.given.get("ansible_port", 22))
     ):
         # The more exact of two addresses gets the connections: the pot's sshd would shut everybody out of the host.

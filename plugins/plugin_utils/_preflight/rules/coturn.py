@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, names, network, turn, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail, tls
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, path, port
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,6 @@ OPTIONS = {
     "coturn_config_directory": path("/usr/local/etc/matrix-synapse/homeserver.d"),
     "coturn_log_backups": Variable(values.whole_number(0, 1000), "7", empty=False),
 }
-NEEDED = ("matrix_ip", "matrix_domain")
 # Settings of Synapse that this part has the last word on, and the variables that decide them.
 _OURS = {
     "turn_uris": "matrix_turn",
@@ -53,6 +53,11 @@ _OURS = {
 }
 
 
+def needed(server: Server) -> tuple[str, ...]:
+    """Options without which the role does nothing."""
+    return ("coturn_listen_address", "coturn_realm") if server["matrix_turn"] is True else ()
+
+
 def claims(server: Server) -> t.Iterator[Claim]:
     """The ports of an address, that of a router, which lead to this server."""
     address = server["matrix_turn_external_ip"]
@@ -61,7 +66,7 @@ def claims(server: Server) -> t.Iterator[Claim]:
     for name, example in (("matrix_turn_port", "3479"), ("matrix_turn_tls_port", "5350")):
         number = server.effective(name)
         words = f"port {number} of {address} leads to "
-        if number and not (name == "matrix_turn_tls_port" and server.tls_mode == "none"):
+        if number and not (name == "matrix_turn_tls_port" and tls.mode(server) == "none"):
             yield Claim(name, address, "turn", number, words, " already", example)
     ports = server.effective("matrix_turn_relay_ports")
     if not ports:
@@ -91,7 +96,7 @@ def check(server: Server, controller: Controller) -> None:
         return
     _relayed(server)
     _reached(server)
-    external, given = server["matrix_turn_external_ip"], network.addresses(server["matrix_ip"] or "")
+    external, given = server["matrix_turn_external_ip"], pot_jail.addresses(server)
     if external and given and all((":" in external) != (":" in address) for address in given):
         server.report(
             "matrix_turn_external_ip",
@@ -124,17 +129,16 @@ def _relayed(server: Server) -> None:
 
 def _reached(server: Server) -> None:
     """Whether others can reach the server, under the name that they are told."""
-    network_type = server.network_type
+    network_type = pot_jail.network_type(server)
     if network_type in ("public-bridge", "private-bridge") and server.missing("matrix_turn_external_ip"):
         server.report(
             "matrix_turn_external_ip",
             "is not set, but with matrix_turn: true others have to reach the pot, which is behind the address of its "
             f"host (matrix_pot_network_type is {network_type})",
         )
-    name = server["matrix_turn_host"]
-    if not name or server.tls_mode in (None, "none") or not server.known("matrix_host", "matrix_extra_domains"):
+    name, covered = server["matrix_turn_host"], tls.names(server)
+    if not name or not covered or tls.mode(server) in (None, "none"):
         return
-    covered = [server.public_name, *(server["matrix_extra_domains"] or [])]
     if name.lower() not in covered and "*." + name.lower().partition(".")[2] not in covered:
         server.report(
             "matrix_turn_host",

@@ -19,7 +19,6 @@ if t.TYPE_CHECKING:
 VARIABLES = {
     "matrix_domain": Variable(network.domain, "example.com", empty=False),
     "matrix_host": Variable(network.domain, "matrix.example.com", empty=False),
-    "matrix_ip": Variable(network.pot_addresses, "10.0.0.5", empty=False),
     "matrix_alert_email": Variable(mail.shown_address, "admin@example.com", empty=False),
     "matrix_python_version": Variable(pots.python_version, '"3.11"', empty=False),
     "matrix_python": Variable(storage.plain_path, "/usr/local/bin/python3.11", empty=False),
@@ -27,17 +26,19 @@ VARIABLES = {
 OPTIONS: dict[str, Variable] = {}
 
 
+def public_name(server: Server) -> str | None:
+    """The name under which the server is reached; None when it is not known."""
+    return server["matrix_host"] or (server["matrix_domain"] if server.known("matrix_host") else None)
+
+
 def claims(server: Server) -> t.Iterator[Claim]:
-    """Names of the homeserver, and its addresses."""
+    """Names of the homeserver."""
     domain, name = server["matrix_domain"], server["matrix_host"]
     if domain:
         yield Claim("matrix_domain", "", "domain", domain, f'"{domain}" is the domain of ', " already", "example.org")
     if name:
         # No server is reached at another one's domain either: that is where users and servers look for the other.
         yield Claim("matrix_host", "", "domain", name, f'"{name}" is a name of ', " already", "matrix.example.org")
-    for address in server.addresses:
-        words = f'"{address}" is the address of '
-        yield Claim("matrix_ip", server.machine, "ip", address, words, " on the same host already", "10.0.0.6")
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import ldap, network, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import (
     Variable,
     boolean,
@@ -52,7 +53,11 @@ OPTIONS = {
 
 def claims(server: Server) -> t.Iterator[Claim]:
     """Where the proxy before the directory listens: pots that inherit the host's addresses share 127.0.0.1 too."""
-    if server.network_type == "inherit" and server["matrix_ldap_server"] and server.known("matrix_ldap_proxy_port"):
+    if (
+        pot_jail.network_type(server) == "inherit"
+        and server["matrix_ldap_server"]
+        and server.known("matrix_ldap_proxy_port")
+    ):
         port = server.effective("matrix_ldap_proxy_port")
         words = f"port {port} of 127.0.0.1 is what "
         after = " uses on the same host already"

@@ -45,7 +45,11 @@ OPTIONS = {
     ),
     "node_exporter_log_level": Variable(values.choice("debug", "info", "warn", "error"), "warn", empty=False),
 }
-NEEDED = ("matrix_ip",)
+
+
+def needed(server: Server) -> tuple[str, ...]:
+    """Options without which the role does nothing."""
+    return ("node_exporter_listen_address",)
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import database, external_database, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import zfs_dataset
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, path
 
 if t.TYPE_CHECKING:
@@ -59,5 +60,5 @@ def check(server: Server, controller: Controller) -> None:
                     "says in Synapse's words where a database is, and matrix_database says it already",
                     f"matrix_database: {external_database.EXAMPLE}, or sqlite",
                 )
-    if chosen == "postgresql" and server.effective("matrix_dataset_mountpoint") == "":
+    if chosen == "postgresql" and zfs_dataset.mountpoint(server) == "":
         server.report("matrix_dataset_mountpoint", "is empty, and the database lies on a dataset below matrix_dataset")

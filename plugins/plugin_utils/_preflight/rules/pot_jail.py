@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
 
 VARIABLES = {
     "matrix_pot_name": Variable(pots.pot_name, "matrix-example", empty=False),
+    "matrix_ip": Variable(network.pot_addresses, "10.0.0.5", empty=False),
     "matrix_pot_network_type": Variable(
         values.choice("inherit", "alias", "public-bridge", "private-bridge"), "alias", empty=False
     ),
@@ -50,13 +51,30 @@ OPTIONS = {
 }
 
 
+def name(server: Server) -> str | None:
+    """The pot's name, one made of the inventory's name being unchecked; None when the value is bad."""
+    return server.effective("matrix_pot_name")
+
+
+def network_type(server: Server) -> str | None:
+    """inherit, alias, public-bridge or private-bridge; None when the value is bad."""
+    return server.effective("matrix_pot_network_type")
+
+
+def addresses(server: Server) -> list[str]:
+    """Those of the pot; none when the value is bad or missing."""
+    return network.addresses(server["matrix_ip"] or "")
+
+
 def claims(server: Server) -> t.Iterator[Claim]:
-    """The pot's name, and the ports of the host that lead to it."""
-    if server.pot_name:
-        words = f'"{server.pot_name}" is the pot of '
-        yield Claim(
-            "matrix_pot_name", server.machine, "pot", server.pot_name, words, " on the same host already", "matrix2"
-        )
+    """The pot's name and addresses, and the ports of the host that lead to it."""
+    after = " on the same host already"
+    if name(server):
+        words = f'"{name(server)}" is the pot of '
+        yield Claim("matrix_pot_name", server.machine, "pot", name(server), words, after, "matrix2")
+    for address in addresses(server):
+        words = f'"{address}" is the address of '
+        yield Claim("matrix_ip", server.machine, "ip", address, words, after, "10.0.0.6")
     for protocol, _inside, outside in server["matrix_pot_exported_ports"] or []:
         if outside:
             yield Claim(
@@ -104,13 +122,13 @@ def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     if server["matrix_pot_name"] is None and "matrix_pot_name" not in server.bad:
         try:
-            pots.pot_name(server.pot_name)
+            pots.pot_name(name(server))
         except ValueError as error:
             server.report(
                 "matrix_pot_name",
-                f'is not set, and the name made from the inventory\'s, "{server.pot_name}", {error}',
+                f'is not set, and the name made from the inventory\'s, "{name(server)}", {error}',
             )
-    kind = server.network_type
+    kind = network_type(server)
     if kind == "alias" and server.missing("matrix_ip"):
         server.report("matrix_ip", "is not set, but matrix_pot_network_type is alias")
     if kind == "private-bridge" and server.missing("matrix_pot_bridge"):
@@ -122,9 +140,9 @@ def check(server: Server, controller: Controller) -> None:
 
 
 def _addresses(server: Server) -> None:
-    kind, addresses = server.network_type, server.addresses
+    kind, found = network_type(server), addresses(server)
     bridge = kind in ("private-bridge", "public-bridge")
-    if len(addresses) > 1 and kind not in (None, "alias"):
+    if len(found) > 1 and kind not in (None, "alias"):
         takes = (
             "a pot behind a bridge has one, an IPv4 address"
             if bridge
@@ -135,10 +153,10 @@ def _addresses(server: Server) -> None:
             f"the value has two addresses, but {takes} (matrix_pot_network_type is {kind})",
             "matrix_ip: 10.0.0.5, or matrix_pot_network_type: alias",
         )
-    elif bridge and ":" in "".join(addresses):
-        problem = f'"{addresses[0]}" is an IPv6 address, but a pot behind a bridge needs an IPv4 address'
+    elif bridge and ":" in "".join(found):
+        problem = f'"{found[0]}" is an IPv6 address, but a pot behind a bridge needs an IPv4 address'
         server.report("matrix_ip", problem)
-    elif kind not in (None, "inherit") and server.machine[0] in addresses:
+    elif kind not in (None, "inherit") and server.machine[0] in found:
         # pot gives the address to the jail, and takes it off the interface when the pot stops.
         problem = "is the host's own address (ansible_host), which the host would lose when the pot stops"
         server.report(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import storage, values
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import tls, zfs_dataset
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, text
 
 if t.TYPE_CHECKING:
@@ -24,14 +25,14 @@ OPTIONS: dict[str, Variable] = {}
 
 def check(server: Server, controller: Controller) -> None:
     """Report a dataset that is to be destroyed and is not the server's own."""
-    named, own = server["matrix_remove_dataset"], server.dataset
+    named, own = server["matrix_remove_dataset"], zfs_dataset.dataset(server)
     if named and own and named != own:
         server.report(
             "matrix_remove_dataset",
             f'"{named}" is not the dataset of this server, which is "{own}" (matrix_dataset)',
             f"matrix_remove_dataset: {own}",
         )
-    mode = server.tls_mode
+    mode = tls.mode(server)
     if server["matrix_remove_certificate"] == "revoke" and mode not in (None, "acme"):
         server.report(
             "matrix_remove_certificate",

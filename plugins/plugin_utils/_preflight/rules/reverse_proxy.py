@@ -9,6 +9,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import locations, network, values, well_known
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail, tls
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
 if t.TYPE_CHECKING:
@@ -51,11 +52,11 @@ PORTS = (80, 443, 8447, 8448)
 
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
-    mode = server.tls_mode
+    mode = tls.mode(server)
     if server["matrix_trusted_proxies"] and mode not in (None, "none"):
         problem = f"headers of a proxy are only trusted without TLS of our own, but matrix_tls_mode is {mode}"
         server.report("matrix_trusted_proxies", problem, "matrix_trusted_proxies: [], or matrix_nossl: true")
-    own = {"127.0.0.1", "::1", *server.addresses}
+    own = {"127.0.0.1", "::1", *pot_jail.addresses(server)}
     for location in server["matrix_locations"] or []:
         target = location.get("to", "")
         if target == "unix:{}".format(server.effective("matrix_synapse_socket")):

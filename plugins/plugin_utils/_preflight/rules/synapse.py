@@ -97,7 +97,11 @@ FOLLOWED = {
     "log_config": "synapse_log_level",
     "databases": "matrix_database",
 }
-NEEDED = ("matrix_domain",)
+
+
+def needed(server: Server) -> tuple[str, ...]:
+    """Options without which the role does nothing."""
+    return ("synapse_server_name",)
 
 
 def check(server: Server, controller: Controller) -> None:

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import acme, mail, network, storage, values
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight import files
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
+from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import homeserver
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, boolean, file, path
 
 if t.TYPE_CHECKING:
@@ -50,7 +51,22 @@ OPTIONS = {
         values.list_of(storage.plain_path), "[/mnt/matrixdata/tls/fullchain.pem]", empty=False
     ),
 }
-NEEDED = ("matrix_host",)
+
+
+def mode(server: Server) -> str | None:
+    """acme, provided, selfsigned or none; None when a bad value leaves it open."""
+    return server.effective("matrix_tls_mode") if server.known("matrix_nossl") else None
+
+
+def names(server: Server) -> list[str] | None:
+    """What the certificate is for; None when it is not known."""
+    first, others = homeserver.public_name(server), server["matrix_extra_domains"] or []
+    return [first, *others] if first and server.known("matrix_extra_domains") else None
+
+
+def needed(server: Server) -> tuple[str, ...]:
+    """Options without which the role does nothing."""
+    return ("tls_server_name",)
 
 
 def claims(server: Server) -> t.Iterator[Claim]:
@@ -63,24 +79,24 @@ def claims(server: Server) -> t.Iterator[Claim]:
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     files.authorities(server, "matrix_acme_ca_file", controller)
-    mode = server.tls_mode
-    if server.public_name and server.public_name in (server["matrix_extra_domains"] or []):
+    wanted, public_name = mode(server), homeserver.public_name(server)
+    if public_name and public_name in (server["matrix_extra_domains"] or []):
         server.report(
             "matrix_extra_domains",
-            f'the value has "{server.public_name}", which is the name of the server already '
+            f'the value has "{public_name}", which is the name of the server already '
             f"({'matrix_host' if server['matrix_host'] else 'matrix_domain'})",
             "matrix_extra_domains: []",
         )
     if server["matrix_nossl"] and server["matrix_tls_mode"] not in (None, "none"):
         problem = '"{}" asks for a certificate, but matrix_nossl is true'.format(server["matrix_tls_mode"])
         server.report("matrix_tls_mode", problem, "matrix_tls_mode: none, or matrix_nossl: false")
-    if server["matrix_nossl"] is False and mode == "none":
+    if server["matrix_nossl"] is False and wanted == "none":
         server.report(
             "matrix_tls_mode",
             '"none" serves without TLS, but matrix_nossl is false',
             "matrix_tls_mode: acme, or matrix_nossl: true",
         )
-    if mode == "acme" and not server["matrix_nossl"]:
+    if wanted == "acme" and not server["matrix_nossl"]:
         if server.given.get("matrix_ssl_email") == "none":
             server.report(
                 "matrix_ssl_email", '"none" is for a server without TLS, but this one asks an ACME CA for a certificate'
@@ -101,7 +117,7 @@ def check(server: Server, controller: Controller) -> None:
                 f'has "{wildcards[0]}", which a CA certifies by the DNS alone, and matrix_acme_dns is not set',
                 f"matrix_acme_dns: {acme.EXAMPLE}",
             )
-    if mode == "provided":
+    if wanted == "provided":
         _provided(server, controller)
 
 
@@ -113,9 +129,6 @@ def _provided(server: Server, controller: Controller) -> None:
     for name in ("matrix_tls_certificate", "matrix_tls_key"):
         if server.missing(name):
             server.report(name, "is not set, but matrix_tls_mode is provided")
-    domains = [server.public_name] if server.public_name else []
-    files.pair(
-        server, "matrix_tls_certificate", "matrix_tls_key", domains + (server["matrix_extra_domains"] or []), controller
-    )
+    files.pair(server, "matrix_tls_certificate", "matrix_tls_key", names(server) or [], controller)
     if server["matrix_tls_certificate"] and server["matrix_tls_key"]:
         files.chain(server, "matrix_tls_certificate", "matrix_tls_key", "matrix_verify_ca_file", controller)

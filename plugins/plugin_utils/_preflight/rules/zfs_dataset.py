@@ -51,20 +51,32 @@ OPTIONS = {
 }
 
 
+def dataset(server: Server) -> str | None:
+    """POOL/NAME; None when the value is bad."""
+    return server.effective("matrix_dataset")
+
+
+def mountpoint(server: Server) -> str | None:
+    """The dataset's directory on the host, one made of the dataset's name being unchecked; None when a bad value leaves
+    it open.
+    """
+    return server.effective("matrix_dataset_mountpoint") if server.known("matrix_dataset") else None
+
+
 def claims(server: Server) -> t.Iterator[Claim]:
     """The dataset, and where it is mounted."""
-    dataset, mountpoint, after = server.dataset, server.mountpoint, " on the same host already"
-    if dataset:
-        words = f'"{dataset}" is the dataset of '
-        yield Claim("matrix_dataset", server.machine, "dataset", dataset, words, after, "zroot/matrixdata2")
-    if mountpoint:
+    name, directory, after = dataset(server), mountpoint(server), " on the same host already"
+    if name:
+        words = f'"{name}" is the dataset of '
+        yield Claim("matrix_dataset", server.machine, "dataset", name, words, after, "zroot/matrixdata2")
+    if directory:
         # One dataset for two servers is one mountpoint as well.
         yield Claim(
             "matrix_dataset_mountpoint",
             server.machine,
             "mountpoint",
-            mountpoint,
-            f'"{mountpoint}" is the mountpoint of ',
+            directory,
+            f'"{directory}" is the mountpoint of ',
             after,
             "/mnt/matrixdata2",
             implied_by="dataset",
@@ -80,18 +92,18 @@ def check(server: Server, controller: Controller) -> None:
         and server.known("matrix_dataset_mountpoint")
     ):
         try:
-            storage.mountpoint(server.mountpoint)
+            storage.mountpoint(mountpoint(server))
         except ValueError as error:
             server.report(
                 "matrix_dataset_mountpoint",
-                f'is not set, and the one made from matrix_dataset, "{server.mountpoint}", {error}',
+                f'is not set, and the one made from matrix_dataset, "{mountpoint(server)}", {error}',
             )
     # Where pot has its own files, unless its configuration says otherwise (a mountpoint in /opt/pot is refused anyway).
     settings = server.given.get("pot_jail_settings")
     settings = settings if isinstance(settings, dict) else {}
     pairs = (
-        ("POT_FS_ROOT", "matrix_dataset_mountpoint", server.mountpoint),
-        ("POT_ZFS_ROOT", "matrix_dataset", server.dataset),
+        ("POT_FS_ROOT", "matrix_dataset_mountpoint", mountpoint(server)),
+        ("POT_ZFS_ROOT", "matrix_dataset", dataset(server)),
     )
     for setting, name, value in pairs:
         root = settings.get(setting)
