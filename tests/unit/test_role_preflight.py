@@ -122,7 +122,16 @@ def test_options_of_the_role_will_do(judge, role, given):
         ("ldap_auth", LDAP),
         ("tls", {"tls_server_name": "example.com", "tls_mode": "selfsigned"}),
         ("coturn", {}),
-        ("coturn", {"coturn_server": True, "coturn_realm": "example.com", "coturn_listen_address": "10.0.0.9"}),
+        (
+            "coturn",
+            {
+                "coturn_server": True,
+                "coturn_host": "example.com",
+                "coturn_realm": "example.com",
+                "coturn_listen_address": "10.0.0.9",
+            },
+        ),
+        ("reverse_proxy", {"matrix_host": "example.com"}),
         ("control_user", {"control_user_enabled": True, "control_user_key": KEY}),
     ],
 )
@@ -158,6 +167,11 @@ def test_a_role_alone_needs_no_variable_but_its_options(judge, role, given):
             "node_exporter",
             {"matrix_ip": ""},
             "matrix_ip is not set, and the role node_exporter needs it (or node_exporter_listen_address)",
+        ),
+        (
+            "reverse_proxy",
+            {"matrix_domain": ""},
+            "matrix_host is not set, and the role reverse_proxy needs it; for example matrix_host: matrix.example.com",
         ),
         (
             "consul_agent",

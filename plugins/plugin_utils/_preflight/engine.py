@@ -89,14 +89,18 @@ def role_problems(
     return server.problems
 
 
-def _check_needed(server: Server, role: options.Role, option: str) -> None:
-    """Report an option that has no value, by the name of its variable where it follows one."""
-    problem, variable = f"is not set, and the role {role.name} needs it", role.follows.get(option)
-    if variable is None:
-        if not server.wanted(option):
-            server.report(option, problem, f"{option}: {OPTIONS[option].example}")
-    elif server.effective(variable) in (None, "") and server.known(variable):
-        server.report(variable, f"{problem} (or {option})")
+def _check_needed(server: Server, role: options.Role, name: str) -> None:
+    """Report an option that has no value, by the name of its variable where it follows one; or a variable itself."""
+    problem, variable = f"is not set, and the role {role.name} needs it", role.follows.get(name)
+    if variable:
+        problem += f" (or {name})"
+    elif name in OPTIONS:
+        if not server.wanted(name):
+            server.report(name, problem, f"{name}: {OPTIONS[name].example}")
+        return
+    variable = variable or name
+    if server.effective(variable) in (None, "") and server.known(variable):
+        server.report(variable, problem)
 
 
 def _same(one, other) -> bool:

@@ -55,7 +55,7 @@ _OURS = {
 
 def needed(server: Server) -> tuple[str, ...]:
     """Options without which the role does nothing."""
-    return ("coturn_listen_address", "coturn_realm") if server["matrix_turn"] is True else ()
+    return ("coturn_listen_address", "coturn_realm", "coturn_host") if server["matrix_turn"] is True else ()
 
 
 def claims(server: Server) -> t.Iterator[Claim]:

@@ -50,6 +50,11 @@ OPTIONS = {
 PORTS = (80, 443, 8447, 8448)
 
 
+def needed(server: Server) -> tuple[str, ...]:
+    """What has no option of the role, and without which it does nothing."""
+    return ("matrix_host",)
+
+
 def check(server: Server, controller: Controller) -> None:
     """Report what does not go together."""
     mode = tls.mode(server)
