@@ -84,7 +84,7 @@ def check_command(check: dict, _timeout: float, runner: Runner) -> str:
     does not apply.
 
     ``environment`` is added to that of the module, ``run_as`` is the account that it runs as. A Sentence holds the last
-    line that the command said, of standard error rather than output.
+    line that the command said, of standard error rather than output, with the line that it goes on from.
     """
     environment = runner.inherited(**(check.get("environment") or {}))
     account = None
@@ -95,8 +95,12 @@ def check_command(check: dict, _timeout: float, runner: Runner) -> str:
             raise Sentence("there is no user {}".format(check["run_as"])) from error
     rc, out, err = runner.run(check["argv"], LIMIT, environment=environment, user=account)
     if rc != 0:
-        text = (err or out).strip().splitlines()
-        raise Sentence("{} ended with {}: {}".format(check["argv"][0], rc, text[-1] if text else "no message"))
+        lines = (err or out).rstrip().splitlines()
+        first = len(lines) - 1
+        while first > 0 and lines[first][:1].isspace():
+            first -= 1
+        said = " ".join(" ".join(lines[first:]).split()) or "no message"
+        raise Sentence("{} ended with {}: {}".format(check["argv"][0], rc, said))
     if check.get("body") and not re.search(check["body"], out):
         raise Sentence("the output of {} does not match {}".format(check["argv"][0], check["body"]))
     return "{} succeeded".format(check["argv"][0])

@@ -32,6 +32,7 @@ FILTERS = [
     "ldap_domain_parts",
     "ldap_module_config",
     "mail_address",
+    "pot_plan",
     "reported",
     "rollout_batches",
     "rollout_stopped",

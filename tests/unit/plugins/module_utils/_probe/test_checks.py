@@ -371,6 +371,21 @@ def test_command():
     assert "No installed keys" in run("command", argv=["bad"], run_command=command)["message"]
 
 
+@pytest.mark.parametrize(
+    "out, err, said",
+    [
+        ("", "psql: error: connection failed: refused\n\tIs the server running?\n", "refused Is the server running?"),
+        ("", "one\ntwo\n", ": two"),
+        ("printed\n", "", ": printed"),
+        ("", "  \n", ": no message"),
+        ("", "\tindented\n\tand more\n\n", ": indented and more"),
+    ],
+)
+def test_the_last_that_a_command_said(out, err, said):
+    found = run("command", argv=["bad"], run_command=lambda argv, environ_update=None: (3, out, err))["message"]
+    assert found.startswith("bad ended with 3: ") and found.rstrip(".").endswith(said)
+
+
 def test_a_command_of_another_account():
     who = pwd.getpwuid(os.getuid())
     runner = Answers(lambda argv: (0, "", ""))
