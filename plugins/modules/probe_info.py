@@ -75,10 +75,26 @@ options:
           - V(turn) - each URI of TURN in O(checks[].target), with blanks between them, gives a client with credentials,
             which are made of the secret in O(checks[].password) or O(checks[].secret_file), an address, and takes it
             back. Without a secret it has to ask for credentials, for the realm O(checks[].body).
+          - V(database) - the PostgreSQL that Synapse's configuration in the directory O(checks[].target) names answers
+            the interpreter O(checks[].argv), run as the account O(checks[].run_as).
           - V(command) - the command O(checks[].argv) ends with 0 and prints what O(checks[].body) matches.
         type: str
         required: true
-        choices: [service, mount, space, file, command, http, tcp, closed, certificate, smtp, ldap, delegation, turn]
+        choices:
+          - service
+          - mount
+          - space
+          - file
+          - command
+          - http
+          - tcp
+          - closed
+          - certificate
+          - smtp
+          - ldap
+          - delegation
+          - turn
+          - database
       target:
         description: See O(checks[].kind).
         type: str

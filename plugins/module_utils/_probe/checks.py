@@ -30,7 +30,7 @@ LOCAL: dict[str, Check] = {
     "command": host.check_command,
 }
 # Those that ask over a network, for which remote() imports what they need.
-REMOTE = ("http", "tcp", "closed", "certificate", "smtp", "ldap", "delegation", "turn")
+REMOTE = ("http", "tcp", "closed", "certificate", "smtp", "ldap", "delegation", "turn", "database")
 
 
 def remote(kind: str) -> Check:
@@ -51,6 +51,10 @@ def remote(kind: str) -> Check:
         from ansible_collections.potluck.matrix.plugins.module_utils._probe import delegation
 
         return delegation.check_delegation
+    if kind == "database":
+        from ansible_collections.potluck.matrix.plugins.module_utils._probe import database
+
+        return database.check_database
     if kind == "turn":
         from ansible_collections.potluck.matrix.plugins.module_utils._probe import turn
 

@@ -382,7 +382,7 @@ def observed(site):
 # Tests of this directory that failed since the deployment was last known to be whole.
 FAILED = []
 # Fixtures for which several tests share a deployment that is another one on purpose.
-ANOTHER_DEPLOYMENT = {"plain", "protocol", "named", "web", "turn"}
+ANOTHER_DEPLOYMENT = {"plain", "protocol", "named", "web", "turn", "inheriting"}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -198,6 +198,7 @@ def test_verify_names_a_server_that_is_stopped_or_has_another_secret(site, turn)
         site.service("turnserver", "start")
     assert [failure.partition(":")[0] for failure in failures if "Consul" not in failure] == ["The TURN server runs"]
     assert failures[-1].endswith("then run site with --tags coturn)")
+    site.settle()
     site.jail_run(f"cp -p {SECRET} /root/secret; echo 0123456789abcdef >{SECRET}")
     try:
         (failure,) = site.verify(**turn)
