@@ -10,12 +10,12 @@ short_description: Tell what becomes of the options of a pot on a host
 author: potluck.matrix contributors (@potluck)
 version_added: 0.1.0
 description:
-  - Compares what is wanted of a pot with what M(potluck.matrix.pot_host#module) has found on the host that is to carry
+  - Compares what is wanted of a pot with what M(potluck.matrix.pot_host) has found on the host that is to carry
     it.
 options:
   _input:
     description:
-      - What M(potluck.matrix.pot_host#module) has returned.
+      - What M(potluck.matrix.pot_host) has returned.
     type: dict
     required: true
   name:
@@ -98,7 +98,7 @@ _value:
       description: FreeBSD's release in the pot.
       type: str
     ip:
-      description: The addresses as the module M(potluck.matrix.pot#module) takes them, aliases with their interfaces.
+      description: The addresses as the module M(potluck.matrix.pot) takes them, aliases with their interfaces.
       type: list
       elements: str
     chosen:

@@ -36,4 +36,4 @@ def main(directory: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]) or 0)
+    raise SystemExit(main(sys.argv[1]) or 0)
