@@ -123,7 +123,8 @@ def test_nobody_else_is_a_peer(site, offered):
 def test_it_listens_at_the_address_of_the_pot_as_an_account_of_its_own(site, turn):
     ports = site.jail_run("sockstat -4 -6 -l").splitlines()
     own = [line.split() for line in ports if "turnserve" in line]
-    assert own and {words[0] for words in own} == {"turnserver"}
+    # Of an account sockstat of 13.2 shows eight letters.
+    assert own and {words[0][:8] for words in own} == {"turnserv"}
     # Beside what is still relayed for the clients of other tests.
     places = [words[5].rpartition(":") for words in own]
     assert {place[0] for place in places} == {site.jail}
