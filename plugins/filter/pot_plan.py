@@ -109,41 +109,24 @@ _value:
       description: Why the host cannot carry the pot, each beginning with the option to change; none when it can.
       type: list
       elements: str
-    carriers:
-      description: The host's network interface of each alias.
-      type: list
-      elements: str
     leaves_elsewhere:
       description:
-        - The interface of the host's default route, where it is not the one that the pot's IPv4 address is on; empty
-          otherwise.
-      type: str
+        - Where the pot's IPv4 address is on another network interface of the host than the default route, C(address)
+          is the one and C(route) the other; empty otherwise.
+      type: dict
 """
 
 from ansible_collections.potluck.matrix.plugins.plugin_utils._pot.plan import Plan
 
 
-def pot_plan(host, name, network_type, ip="", interface="", release="", image=None, configure_pf=False, memory=""):
+def pot_plan(host, **wanted):
     """Tell what becomes of the options of a pot on a host."""
-    plan = Plan(
-        host,
-        {
-            "name": name,
-            "network_type": network_type,
-            "ip": ip,
-            "interface": interface,
-            "release": release,
-            "image": image,
-            "configure_pf": configure_pf,
-            "memory": memory,
-        },
-    )
+    plan = Plan(host, **wanted)
     return {
         "release": plan.release,
         "ip": plan.ip(),
         "chosen": plan.chosen(),
         "obstacles": plan.obstacles(),
-        "carriers": plan.carriers,
         "leaves_elsewhere": plan.leaves_elsewhere(),
     }
 

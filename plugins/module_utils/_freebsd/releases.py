@@ -31,12 +31,17 @@ _END_OF_BRANCH = {"12": "2023-12-31", "13": "2026-04-30", "14": "2028-11-30", "1
 _RELEASE = re.compile(r"\A([^-]+)-[^-]+-([0-9]+\.[0-9]+(?:-[A-Z]+[0-9]*)?)-RELEASE\Z")
 
 
+def order(release: str) -> list[int]:
+    """What releases such as C(14.2) are sorted by, the oldest first."""
+    return [int(number) for number in re.findall(r"[0-9]+", release)]
+
+
 def releases(manifests: t.Iterable[str], machine: str) -> list[str]:
     """The releases, as C(14.2), that the file names of MANIFESTS offer for this architecture (C(amd64)), oldest
     first.
     """
     found = {match.group(2) for match in map(_RELEASE.match, manifests) if match and match.group(1) == machine}
-    return sorted(found, key=lambda release: [int(number) for number in re.findall(r"[0-9]+", release)])
+    return sorted(found, key=order)
 
 
 def short_release(version: str) -> str:
@@ -63,6 +68,6 @@ def older(first: str, second: str) -> str:
     """The older one of two releases such as C(13.2); the other one where one is empty."""
     return min(
         filter(None, (first, second)),
-        key=lambda release: [int(number) for number in re.findall(r"[0-9]+", release)],
+        key=order,
         default="",
     )

@@ -16,6 +16,7 @@ import time
 
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.errors import Sentence
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.files import read_text
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.run import PATH
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.snapshots import GOING_BACK
 from ansible_collections.potluck.matrix.plugins.module_utils._freebsd.tables import parse_mounts
 from ansible_collections.potluck.matrix.plugins.module_utils._pot import settings
@@ -37,8 +38,7 @@ COMMANDS = {
 PROOF = ".potluck-guard"
 ANSWER = "the guard of potluck.matrix is called"
 
-
-ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"}
+ENVIRONMENT = {"PATH": PATH}
 
 
 def _run(*argv: str) -> tuple[int, str]:

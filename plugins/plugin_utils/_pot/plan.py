@@ -6,40 +6,47 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
+from ansible_collections.potluck.matrix.plugins.module_utils._freebsd import releases
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import network
-
-BRIDGES = ("public-bridge", "private-bridge")
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import BRIDGES
 
 
 class Plan:
     """One pot on one host.
 
-    host: what the module pot_host returns; wanted: the options of the filter pot_plan, which documents both.
+    host: what the module pot_host returns; the rest: the options of the filter pot_plan, which documents them.
     """
 
-    def __init__(self, host: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any]) -> None:
+    def __init__(
+        self,
+        host: t.Mapping[str, t.Any],
+        name: str,
+        network_type: str,
+        ip: t.Any = "",
+        interface: str = "",
+        release: t.Any = "",
+        image: t.Mapping | None = None,
+        configure_pf: bool = False,
+        memory: t.Any = "",
+    ) -> None:
         self.host = host
-        self.name = wanted["name"]
-        self.image = bool(wanted["image"])
-        self.network_type = wanted["network_type"]
-        self.interface = wanted["interface"]
-        self.configure_pf = wanted["configure_pf"]
-        self.memory = str(wanted["memory"])
-        addresses = network.addresses(wanted["ip"])
-        self.addresses = addresses if self.network_type != "inherit" else []
-        self.aliases = self.addresses if self.network_type == "alias" else []
+        self.name = name
+        self.image = bool(image)
+        self.network_type = network_type
+        self.interface = interface
+        self.configure_pf = configure_pf
+        self.memory = memory
+        self.addresses = network.addresses(ip) if network_type != "inherit" else []
+        self.aliases = self.addresses if network_type == "alias" else []
         # An existing pot keeps the release it was made from: a newer host is no reason to replace it.
-        self.has = host["bases"].get(self.name, "")
-        self.release_given = str(wanted["release"])
+        self.has = host["bases"].get(name, "")
+        self.release_given = str(release)
         self.release = self.release_given or self.has or host["release"]
         # The interface of each alias.
         self.carriers = (
-            [self.interface] * len(self.aliases)
-            if self.interface
-            else [carrier["interface"] for carrier in host["carriers"]]
+            [interface] * len(self.aliases) if interface else [carrier["interface"] for carrier in host["carriers"]]
         )
 
     def ip(self) -> list[str]:
@@ -48,15 +55,14 @@ class Plan:
             return self.addresses
         return [f"{interface}|{address}" for interface, address in zip(self.carriers, self.aliases)]
 
-    def leaves_elsewhere(self) -> str:
-        """The interface of the default route, where that is not the one that the pot's IPv4 address is on; empty
-        otherwise.
+    def leaves_elsewhere(self) -> dict[str, str]:
+        """C(address), the interface that the pot's IPv4 address is on, and C(route), that of the default route, where
+        these are two; empty otherwise.
         """
         # The default route is IPv4's.
-        if not any(":" not in address for address in self.aliases):
-            return ""
-        leaves = self.host["default_interface"]
-        return leaves if leaves != (self.carriers or [""])[0] else ""
+        on = [interface for interface, address in zip(self.carriers, self.aliases) if ":" not in address]
+        route = self.host["default_interface"]
+        return {"address": on[0], "route": route} if on and route and route != on[0] else {}
 
     def chosen(self) -> list[str]:
         """What was found on the host for want of a word in the inventory."""
@@ -85,12 +91,12 @@ class Plan:
                     f"{option}pot knows no FreeBSD release '{release}' for this host; it knows "
                     f"{', '.join(host['releases'])}"
                 )
-            if _newer(release, host["release"]):
+            if releases.order(release) > releases.order(host["release"]):
                 yield (
                     f"{option}a pot with FreeBSD {release} cannot run on this host, which has {host['release']}; its "
                     "release cannot be newer than the host's"
                 )
-        if _newer(self.has, host["release"]):
+        if releases.order(self.has) > releases.order(host["release"]):
             yield (
                 f"ansible_host: the pot {self.name} has FreeBSD {self.has}, which is newer than this host's "
                 f"{host['release']}; upgrade and reboot the host, or destroy the pot, which the next run makes anew"
@@ -128,12 +134,3 @@ class Plan:
                 "pot_jail_limits: a limit of memory needs kern.racct.enable=1 in /boot/loader.conf and a reboot of "
                 "the host"
             )
-
-
-def _newer(release: str, other: str) -> bool:
-    """Whether a release such as C(14.2) comes after another one; an empty one does not."""
-    return _numbers(release) > _numbers(other) if release else False
-
-
-def _numbers(release: str) -> list[int]:
-    return [int(number) for number in re.findall(r"[0-9]+", release)]

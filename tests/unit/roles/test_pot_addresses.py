@@ -44,6 +44,22 @@ def test_the_network_stack_is_that_of_the_addresses(ip, network_type, stack):
     assert network_stack(ip, network_type) == stack
 
 
+@pytest.mark.parametrize(
+    "leaves, words",
+    [
+        ({"address": "em0", "route": "em1"}, "on em0, but the default route of the host leaves by em1, and so does"),
+        # A pot that has nothing to do with it is told of something else.
+        ({}, "matrix_pkg_repository_url: the repository has to run"),
+    ],
+)
+def test_what_may_keep_a_pot_from_its_packages(leaves, words):
+    stated = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__pot_jail_way_out_advice"]
+    advice = {key: trust_as_template(text) for key, text in stated.items()}
+    variables = {"__pot_jail_leaves": leaves, "advice": advice}
+    template = trust_as_template("{{ advice['elsewhere' if __pot_jail_leaves else 'port'] }}")
+    assert words in " ".join(Templar(loader=DataLoader(), variables=variables).template(template).split())
+
+
 @pytest.mark.parametrize("rounds", [0, 2, 99])
 def test_services_wait_for_an_address_as_long_as_it_may_be_somebody_elses(tmp_path, rounds):
     """For ten seconds at most, in which it looks twenty times."""

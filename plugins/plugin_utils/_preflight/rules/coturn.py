@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import accounts, names, network, turn, values
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import BRIDGES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.rules import pot_jail, tls
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable, path, port
@@ -130,7 +131,7 @@ def _relayed(server: Server) -> None:
 def _reached(server: Server) -> None:
     """Whether others can reach the server, under the name that they are told."""
     network_type = pot_jail.network_type(server)
-    if network_type in ("public-bridge", "private-bridge") and server.missing("matrix_turn_external_ip"):
+    if network_type in BRIDGES and server.missing("matrix_turn_external_ip"):
         server.report(
             "matrix_turn_external_ip",
             "is not set, but with matrix_turn: true others have to reach the pot, which is behind the address of its "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.potluck.matrix.plugins.module_utils._matrix import names, network, pots, values
+from ansible_collections.potluck.matrix.plugins.module_utils._pot.network import BRIDGES
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.claim import Alike, Claim
 from ansible_collections.potluck.matrix.plugins.plugin_utils._preflight.variable import Variable
 
@@ -141,7 +142,7 @@ def check(server: Server, controller: Controller) -> None:
 
 def _addresses(server: Server) -> None:
     kind, found = network_type(server), addresses(server)
-    bridge = kind in ("private-bridge", "public-bridge")
+    bridge = kind in BRIDGES
     if len(found) > 1 and kind not in (None, "alias"):
         takes = (
             "a pot behind a bridge has one, an IPv4 address"

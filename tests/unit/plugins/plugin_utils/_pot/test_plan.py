@@ -33,17 +33,8 @@ def plan(host=None, **wanted):
         "pf_anchors": True,
         "racct": True,
     }
-    usual = {
-        "name": "matrix1",
-        "network_type": "alias",
-        "ip": V4,
-        "interface": "",
-        "release": "",
-        "image": {},
-        "configure_pf": False,
-        "memory": "",
-    }
-    return Plan({**usual_host, **(host or {})}, {**usual, **wanted})
+    usual = {"name": "matrix1", "network_type": "alias", "ip": V4}
+    return Plan({**usual_host, **(host or {})}, **{**usual, **wanted})
 
 
 @pytest.mark.parametrize(
@@ -142,12 +133,14 @@ def test_a_host_that_can(host, wanted):
 @pytest.mark.parametrize(
     "host, wanted, leaves",
     [
-        ({}, {}, ""),
-        ({"default_interface": "em1"}, {}, "em1"),
-        ({"default_interface": "em1"}, {"interface": "em1"}, ""),
-        ({"default_interface": ""}, {}, ""),
-        ({"default_interface": "em1", "carriers": [carrier(V6, "em0")]}, {"ip": V6}, ""),
-        ({"default_interface": "em1"}, {"network_type": "inherit"}, ""),
+        ({}, {}, {}),
+        ({"default_interface": "em1"}, {}, {"address": "em0", "route": "em1"}),
+        # The default route is that of IPv4, whichever address comes first.
+        ({"carriers": ON_TWO[::-1]}, {"ip": [V6, V4]}, {}),
+        ({"default_interface": "em1"}, {"interface": "em1"}, {}),
+        ({"default_interface": ""}, {}, {}),
+        ({"default_interface": "em1", "carriers": [carrier(V6, "em0")]}, {"ip": V6}, {}),
+        ({"default_interface": "em1"}, {"network_type": "inherit"}, {}),
     ],
 )
 def test_packets_that_would_leave_by_another_interface(host, wanted, leaves):
